@@ -32,13 +32,14 @@ export type Instruction =
   /**
    * The last VJP of a module's pass, on the sum of its slots. `weights`: compute the weight gradients; false for frozen
    * modules. `sendTo`: the same call yields the cotangent for slot (module − 1, sendTo), because all slots of the
-   * module propagate further together. `teaches`: it yields the gradient that heads on module − 1 learn to synthesize.
+   * module propagate further together.
    */
   | {
       readonly op: 'finish';
       readonly module: number;
       readonly weights: boolean;
       readonly sendTo?: number;
+      /** The call yields the gradient of the input, which heads on module − 1 learn to synthesize. */
       readonly teaches?: boolean;
     }
   /** In a part of a plan: the part after it provides the cotangent for slot (module, from); see `partOf`. */

@@ -1,5 +1,5 @@
 import { bothAxes, type ConvolutionGeometry, stockKernels, type TrainingKernels } from '@localgrad/kernels';
-import { pad, slice, type Tensor4D } from '@tensorflow/tfjs';
+import { pad, slice, stridedSlice, type Tensor4D } from '@tensorflow/tfjs';
 import type { OperationAttribute, OperationRunner } from '../native-backend.js';
 
 type ConvolutionKernels = Pick<TrainingKernels, 'conv2d' | 'conv2dInputGradient' | 'conv2dFilterGradient'>;
@@ -11,7 +11,8 @@ type DepthwiseKernels = Pick<
 /**
  * Conv2D and its two gradients. Where TensorFlow has no name for the padding (stride 2, as in PyTorch), the images are
  * padded first: EXPLICIT padding bypasses oneDNN, which makes gradients two to three times slower, and in TensorFlow 2.15
- * on AVX-512 they wrote out of bounds.
+ * on AVX-512 they wrote out of bounds. The filter gradient of a 1×1 convolution reads only the pixels under the strides, and
+ * gets only these: with strides and fewer than 8 channels, oneDNN's is wrong (TensorFlow 2.15, AVX2).
  */
 export function convolutionKernels(run: OperationRunner): ConvolutionKernels {
   const { forward, inputGradient, filterGradient } = operations(run, 'Conv2D');
@@ -24,7 +25,18 @@ export function convolutionKernels(run: OperationRunner): ConvolutionKernels {
       dx.dispose();
       return sum;
     },
-    conv2dFilterGradient: filterGradient,
+    conv2dFilterGradient(x, dy, filterShape, geometry) {
+      const strides = bothAxes(geometry.stride);
+      const isPoint = filterShape[0] === 1 && filterShape[1] === 1 && strides.some((step) => step > 1);
+      if (!isPoint) return filterGradient(x, dy, filterShape, geometry);
+      return withPadding(x, filterShape, geometry, (image) => {
+        const [down, right] = strides;
+        const points = stridedSlice(image, [0, 0, 0, 0], image.shape, [1, down, right, 1]) as Tensor4D;
+        const gradient = filterGradient(points, dy, filterShape, { stride: 1, padding: 0 });
+        points.dispose();
+        return gradient;
+      });
+    },
   };
 }
 

@@ -8,6 +8,7 @@ const convolutions = [
   { x: [3, 9, 7, 4], filter: [3, 3, 4, 8], stride: 2, padding: 1 },
   { x: [2, 8, 8, 16], filter: [3, 3, 16, 32], stride: 2, padding: 1 },
   { x: [2, 8, 6, 5], filter: [1, 1, 5, 12], stride: 2, padding: 0 },
+  { x: [6, 8, 8, 4], filter: [1, 1, 4, 8], stride: 2, padding: 0 },
   { x: [5, 6, 6, 20], filter: [3, 3, 20, 7], stride: 1, padding: 1 },
   { x: [2, 7, 7, 9], filter: [1, 1, 9, 10], stride: 1, padding: 0 },
   { x: [2, 5, 5, 8], filter: [3, 3, 8, 8], stride: 1, padding: 0 },
