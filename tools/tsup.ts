@@ -7,18 +7,13 @@ export const library = (entry: string[] = ['src/index.ts']) => defineConfig({ ..
  * Build configuration of packages whose index has a second build for browsers, `dist/index.browser.js`: there, each module
  * `name.node.ts` is replaced by `name.browser.ts`, and importing a module of Node throws an error that says so.
  */
-export const isomorphicLibrary = () =>
-  defineConfig([
-    { ...common, entry: ['src/index.ts'] },
-    // Both builds have the same types.
-    ...(process.argv.includes('--dts-only') ? [] : [browserBuild]),
-  ]);
+export const isomorphicLibrary = () => defineConfig([{ ...common, entry: ['src/index.ts'] }, browserBuild]);
 
 const common: Options = {
   format: ['esm'],
-  dts: true,
+  // Types are built by tools/build-types.mjs, because running the code needs none.
+  dts: false,
   sourcemap: true,
-  // JavaScript and types are built separately, because running the code needs no types.
   clean: false,
   treeshake: true,
   target: 'node20',
@@ -28,7 +23,6 @@ const common: Options = {
 const browserBuild: Options = {
   ...common,
   entry: { 'index.browser': 'src/index.ts' },
-  dts: false,
   target: 'es2022',
   platform: 'browser',
   removeNodeProtocol: false,

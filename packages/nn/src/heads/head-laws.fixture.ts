@@ -21,23 +21,28 @@ export function context(inputShape: Shape3, finalShape: Shape3 = [8, 8, 64]): He
   };
 }
 
+interface Trial {
+  readonly inputShape?: Shape3;
+  readonly batch?: number;
+}
+
 /** What holds for every named head, on the current backend. */
-export function describeHead(name: string, inputShape: Shape3 = [10, 10, 4]): void {
+export function describeHead(name: string, { inputShape = [10, 10, 4], batch = 16 }: Trial = {}): void {
   describe(name, () => {
     const build = () => headFactory(name).build(context(inputShape, [5, 5, 8]), createScope(1));
     const data = () => {
       const random = createRandom(5, name);
-      const h = randomTensor([16, ...inputShape], random) as tf.Tensor4D;
+      const h = randomTensor([batch, ...inputShape], random) as tf.Tensor4D;
       return {
         h,
         targets: {
           labels: tf.tensor1d(
-            Int32Array.from({ length: 16 }, () => random.integer(10)),
+            Int32Array.from({ length: batch }, () => random.integer(10)),
             'int32',
           ),
           masks: tf.tensor3d(
-            Int32Array.from({ length: 16 * 32 * 32 }, () => random.integer(10)),
-            [16, 32, 32],
+            Int32Array.from({ length: batch * 32 * 32 }, () => random.integer(10)),
+            [batch, 32, 32],
             'int32',
           ),
         },
@@ -91,7 +96,7 @@ export function describeHead(name: string, inputShape: Shape3 = [10, 10, 4]): vo
       const { peak } = meter.peakOf(() => head.evaluate(h, targets, request));
       unregister();
       meter.stop();
-      const predicted = headCostOf(head).evaluatePeakBytes(16);
+      const predicted = headCostOf(head).evaluatePeakBytes(batch);
       expect(Math.abs(peak - predicted), `${peak} for ${predicted}`).toBeLessThan(0.05 * peak);
     });
 

@@ -6,4 +6,4 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
-describeHead('dgl-128x512');
+describeHead('dgl-128x512', { batch: 4 });

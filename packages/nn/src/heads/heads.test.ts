@@ -81,7 +81,7 @@ describe('headFactory', () => {
 /** Too wide for plain JavaScript in a fast test: see heads.slow.test.ts. */
 const wide = 'dgl-128x512';
 for (const name of headNames) {
-  if (name !== wide) describeHead(name, name === 'class-token' ? [1, 10, 4] : undefined);
+  if (name !== wide) describeHead(name, name === 'class-token' ? { inputShape: [1, 10, 4] } : {});
 }
 
 it('1c2f matches the gradients of the tape', () => {
