@@ -31,6 +31,7 @@ describe('training steps on wasm', () => {
     [4, greedy(), 'residuals', 1],
     [16, greedy(), 'residuals', 1],
     [16, dgl({ head: '1c2f' }), 'residuals', 1],
+    [16, dgl(), 'residuals', 1],
     [16, infopro({ reconstruct: 'input' }), 'residuals', 1],
     [4, infopro({ reconstruct: 'input' }), 'recompute', 1],
     [4, backprop(), 'recompute', 1],
@@ -76,6 +77,23 @@ describe('training steps on wasm', () => {
     const straight = once('residuals');
     expect(once('residuals')).toEqual(straight);
     expect(once('recompute')).toEqual(straight);
+  });
+
+  it('need at most a quarter of the memory of end-to-end training for DGL in 16 modules, as predicted', () => {
+    const [end, local] = [backprop(), dgl()].map((method, index) => {
+      const meter = new MemoryMeter();
+      const rigged = rig(cifarResNet({ depth: 32 }), method, index === 0 ? 1 : 16, [32, 32, 3], 64);
+      rigged.run(1);
+      meter.reset();
+      rigged.run(1);
+      const [predicted, measured] = [rigged.predict(), meter.peakBytes];
+      rigged.dispose();
+      meter.detach();
+      expect(measured / predicted).toBeGreaterThan(0.999);
+      expect(measured / predicted).toBeLessThan(1.001);
+      return measured;
+    });
+    expect((local ?? 0) / (end ?? 0)).toBeLessThan(0.25);
   });
 
   it('have lower peak memory with more modules', () => {

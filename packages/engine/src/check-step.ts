@@ -48,13 +48,18 @@ export function checkBatch({ network, plan, range }: CompiledPlan, { heads }: Co
   }
 }
 
-/** Checks what a head returned. @param wantsInput whether the cotangent of the input was requested */
+/** The cotangent of a head's input that a result must have. */
+export interface ExpectedCotangent {
+  readonly shape: readonly number[];
+  readonly isRequested: boolean;
+}
+
+/** Checks what a head returned. */
 function checkResult(
   { network }: CompiledPlan,
   compiled: CompiledHead,
-  h: tf.Tensor4D,
+  { shape, isRequested }: ExpectedCotangent,
   result: HeadResult,
-  wantsInput: boolean,
 ): void {
   const { head } = compiled;
   const fail = (problem: string, code: 'misuse' | 'shape-mismatch' = 'misuse'): never => {
@@ -71,9 +76,9 @@ function checkResult(
     );
   }
   for (const [name, term] of terms ?? []) if (term.rank !== 0) fail(`returned a term '${name}' that is not a scalar.`);
-  if (wantsInput && input === undefined) fail('returned no cotangent of its input, although one was requested.');
-  if (input !== undefined && !sameShape(input.shape, h.shape)) {
-    const [found, expected] = [formatShape(input.shape), formatShape(h.shape)];
+  if (isRequested && input === undefined) fail('returned no cotangent of its input, although one was requested.');
+  if (input !== undefined && !sameShape(input.shape, shape)) {
+    const [found, expected] = [formatShape(input.shape), formatShape(shape)];
     fail(`returned a cotangent of shape ${found} for an input of shape ${expected}.`, 'shape-mismatch');
   }
   checkGradients(head.parameters, parameters, fail);
@@ -141,15 +146,14 @@ export function evaluateAt<T>(
 export function evaluateChecked(
   plan: CompiledPlan,
   compiled: CompiledHead,
-  h: tf.Tensor4D,
-  wantsInput: boolean,
+  cotangent: ExpectedCotangent,
   evaluate: () => HeadResult,
 ): HeadResult {
   const before = tf.memory().numTensors;
   const result = evaluate();
   requireSynchronous(result, `The ${headPlace(compiled, plan.network)}: evaluate`);
   const alive = tf.memory().numTensors;
-  checkResult(plan, compiled, h, result, wantsInput);
+  checkResult(plan, compiled, cotangent, result);
   const returned = new Set<tf.Tensor>([result.loss, ...(result.terms?.values() ?? []), ...result.parameters.values()]);
   if (result.input !== undefined) returned.add(result.input);
   const leaked = alive - before - returned.size;

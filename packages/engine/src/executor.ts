@@ -17,6 +17,7 @@ import type { CompiledPlan } from './compile.js';
 import { headTargets, synthesizes } from './heads.js';
 import { moveAverages } from './moving-averages.js';
 import { objectiveWeight } from './objective-weight.js';
+import { pooledEvaluationIn, vjpOf } from './only-means.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';
 import { SharedGradients } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
@@ -153,7 +154,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
   }
 
   vjp(module: number, pass: Pass, cotangent: tf.Tensor4D, want: Want): tf.Tensor4D | undefined {
-    const { input, parameters } = this.#block(module).vjp(pass, cotangent, want);
+    const { input, parameters } = vjpOf(this.#block(module), cotangent).vjp(pass, cotangent, want);
     this.#give(parameters);
     return input;
   }
@@ -220,15 +221,17 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
 
   /** Evaluates a head; checks its first result. */
   #run(active: ActiveHead, { output: h, input: moduleInput, outputGradient }: HeadReads, weight: number): HeadResult {
-    const { compiled, batch, checked } = this.#setting;
+    const { compiled, phase, batch, checked } = this.#setting;
     const input = outputGradient === undefined && active.objectives.some(({ start }) => start !== undefined);
     const own = headTargets(active.head, batch.targets, moduleInput);
     const targets = outputGradient === undefined ? own : { ...own, outputGradient };
     const { labelSmoothing } = compiled;
     const request = { mode: this.#headMode(1), weight, input, clock: this.#headClock, labelSmoothing };
-    const evaluate = () => evaluateAt(compiled, active, () => active.head.evaluate(h, targets, request));
+    const pooled = input ? pooledEvaluationIn(phase, active) : undefined;
+    const evaluate = () => evaluateAt(compiled, active, () => (pooled ?? active.head).evaluate(h, targets, request));
     if (checked.has(active.key)) return evaluate();
-    const result = evaluateChecked(compiled, active, h, input, evaluate);
+    const shape = pooled === undefined ? h.shape : [h.shape[0], ...pooled.shape];
+    const result = evaluateChecked(compiled, active, { shape, isRequested: input }, evaluate);
     checked.add(active.key);
     return result;
   }

@@ -1,4 +1,5 @@
-import { type Block, bytesOf, type Parameter, type Want } from '@localgrad/core';
+import { type Block, bytesOf, type Parameter, type Shape3, type Want } from '@localgrad/core';
+import { vjpOfMeansOf } from '@localgrad/nn/blocks';
 import { costOf } from '@localgrad/nn/cost';
 
 /** Cost of a module for one batch size, in bytes, and in multiply-accumulates per sample. */
@@ -13,8 +14,12 @@ export interface ModuleCost {
   readonly forwardPeakBytes: number;
   /** Peak bytes of a forward pass that stores only its output, beyond its input. */
   readonly passingPeakBytes: number;
-  /** Peak bytes of a VJP beyond the pass and the cotangent. */
-  vjpPeakBytes(want: Want): number;
+  /**
+   * Peak bytes of a VJP beyond the pass and the cotangent.
+   *
+   * @param means shape of one sample of means over windows of the output, if the cotangent is theirs
+   */
+  vjpPeakBytes(want: Want, means?: Shape3): number;
   /** Multiply-accumulates of a forward pass per sample. */
   readonly multiplyAccumulates: number;
   /** Parameters of the module. */
@@ -24,7 +29,7 @@ export interface ModuleCost {
 /** Cost of a module. @param blocks the blocks of `module`, which runs them in sequence */
 export function moduleCostOf(module: Block, blocks: readonly Block[], batchSize: number): ModuleCost {
   const cost = costOf(module);
-  const vjpPeaks = new Map<number, number>();
+  const vjpPeaks = new Map<string, number>();
   let work: number | undefined;
   return {
     inputBytes: bytesOf(module.inputShape, batchSize),
@@ -32,9 +37,13 @@ export function moduleCostOf(module: Block, blocks: readonly Block[], batchSize:
     residualBytes: cost.residualBytes(batchSize),
     forwardPeakBytes: cost.forwardPeakBytes(batchSize),
     passingPeakBytes: passingPeak(blocks, batchSize),
-    vjpPeakBytes: (want) => {
-      const key = (want.input ? 1 : 0) + (want.parameters ? 2 : 0) + (want.release ? 4 : 0);
-      const bytes = vjpPeaks.get(key) ?? cost.vjpPeakBytes(batchSize, want);
+    vjpPeakBytes: (want, means) => {
+      const key = [want.input, want.parameters, want.release, means ?? []].join();
+      const bytes =
+        vjpPeaks.get(key) ??
+        (means === undefined
+          ? cost.vjpPeakBytes(batchSize, want)
+          : vjpOfMeansOf(module).peakBytes(batchSize, want, means));
       vjpPeaks.set(key, bytes);
       return bytes;
     },

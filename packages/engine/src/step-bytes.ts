@@ -1,7 +1,9 @@
-import { at, type Parameter, type Want } from '@localgrad/core';
+import { at, bytesOf, type Parameter, type Shape3, type Want } from '@localgrad/core';
+import { type PooledEvaluation, pooledEvaluationOf } from '@localgrad/nn/heads';
 import type { CompiledPlan } from './compile.js';
 import { costOfHead, synthesizes } from './heads.js';
 import type { ModuleCost } from './module-cost.js';
+import { receivesOneLoss } from './only-means.js';
 import type { ActiveHead } from './phases.js';
 import type { Instruction } from './schedule.js';
 import type { SharedWeights } from './shared-weights.js';
@@ -13,6 +15,15 @@ export interface HeadLoad {
   readonly evaluatePeakBytes: number;
   /** Peak bytes of synthesizing the gradient of the module's output, beyond the input; for heads that do. */
   readonly synthesizePeakBytes?: number;
+  /** Where the module needs no map for the cotangent of its output; for heads that start with means over windows. */
+  readonly pooled?: {
+    /** Shape of the means of one sample. */
+    readonly shape: Shape3;
+    /** Bytes of their cotangent. */
+    readonly bytes: number;
+    /** Peak bytes of an evaluation beyond its input. */
+    readonly evaluatePeakBytes: number;
+  };
   /** For each objective, the lowest module that it trains; undefined if all of them are frozen. */
   readonly starts: readonly (number | undefined)[];
   /** Parameters of the head. */
@@ -27,12 +38,19 @@ export function headLoadOf(
 ): HeadLoad {
   const cost = costOfHead(active, compiled);
   const synthesis = cost.synthesizePeakBytes?.(batchSize) ?? cost.evaluatePeakBytes(batchSize);
+  const pooled = pooledEvaluationOf(active.head);
   return {
+    ...(pooled === undefined ? {} : { pooled: pooledLoad(pooled, batchSize) }),
     evaluatePeakBytes: cost.evaluatePeakBytes(batchSize),
     ...(synthesizes(active.head) ? { synthesizePeakBytes: synthesis } : {}),
     starts: active.objectives.map(({ start }) => start),
     parameters: active.head.parameters,
   };
+}
+
+function pooledLoad(pooled: PooledEvaluation, batchSize: number): NonNullable<HeadLoad['pooled']> {
+  const { shape } = pooled;
+  return { shape, bytes: bytesOf(shape, batchSize), evaluatePeakBytes: pooled.evaluatePeakBytes(batchSize) };
 }
 
 /** What the memory of a step's activations depends on, besides its schedule. */
@@ -72,7 +90,7 @@ export function predictBytes(
   first = 0,
   options: BytesOptions = {},
 ): StepBytes {
-  const domain = new ByteDomain(load, first, options);
+  const domain = new ByteDomain(load, schedule, first, options);
   walkSchedule(schedule, domain);
   return domain;
 }
@@ -86,11 +104,14 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
   #time = 0;
   /** By how many times its size a weight's gradient changes what is in memory, once it is complete. */
   readonly #kept: -1 | 0 | 1;
+  /** Shapes of the means whose cotangents are that of a module's output. */
+  readonly #means = new Map<number, Shape3>();
   /** Number of gradients that each shared weight has received. */
   readonly #received = new Map<Parameter, number>();
 
   constructor(
     readonly load: StepLoad,
+    readonly schedule: readonly Instruction[],
     readonly first: number,
     readonly options: BytesOptions,
   ) {
@@ -115,11 +136,19 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
   }
 
   evaluate(module: number, _read: HeadInputs<number>, arrive: (from: number, cotangent: number) => void): void {
-    for (const head of this.load.heads.get(module) ?? []) {
+    const heads = this.load.heads.get(module) ?? [];
+    const isOneLoss = receivesOneLoss(
+      this.schedule,
+      module,
+      heads.flatMap(({ starts }) => starts),
+    );
+    for (const head of heads) {
       const { evaluatePeakBytes, synthesizePeakBytes, starts, parameters } = head;
-      this.#note(module, synthesizePeakBytes ?? evaluatePeakBytes);
+      const pooled = isOneLoss ? head.pooled : undefined;
+      if (pooled !== undefined) this.#means.set(module, pooled.shape);
+      this.#note(module, synthesizePeakBytes ?? pooled?.evaluatePeakBytes ?? evaluatePeakBytes);
       for (const start of starts) {
-        if (start !== undefined) arrive(start, this.#take(this.#cost(module).outputBytes));
+        if (start !== undefined) arrive(start, this.#take(pooled?.bytes ?? this.#cost(module).outputBytes));
       }
       if (synthesizePeakBytes === undefined) this.#hold(parameters);
     }
@@ -136,7 +165,7 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
 
   vjp(module: number, _pass: number, cotangent: number, want: Want): number | undefined {
     const cost = this.#cost(module);
-    this.#note(module, cost.vjpPeakBytes(want));
+    this.#note(module, cost.vjpPeakBytes(want, this.#means.get(module)));
     this.free(cotangent);
     if (want.parameters) this.#hold(cost.parameters);
     return want.input ? this.#take(cost.inputBytes) : undefined;

@@ -32,6 +32,7 @@ export type {
   Normalization,
   Padding,
   PerAxis,
+  PooledBatchNormGradientRequest,
   PoolingGeometry,
   RunningStatistics,
   Shape4,

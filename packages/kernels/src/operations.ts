@@ -7,6 +7,7 @@ export type Operation = Exclude<keyof TrainingKernels, 'name' | 'recorder'>;
 export const operations = Object.keys({
   conv2d: true,
   conv2dInputGradient: true,
+  conv2dInputGradientInPlace: true,
   conv2dFilterGradient: true,
   conv2dStatistics: true,
   conv2dActivatedFilterGradient: true,
@@ -20,6 +21,7 @@ export const operations = Object.keys({
   batchNormApply: true,
   batchNormForward: true,
   batchNormGradient: true,
+  pooledBatchNormGradient: true,
   groupNorm: true,
   groupNormGradient: true,
   accumulate: true,

@@ -54,6 +54,12 @@ export interface BatchNormGradientRequest {
   readonly wantMasked: boolean;
 }
 
+/** A gradient of batch norm whose output only reaches the loss by means over windows that fill the map without gaps. */
+export interface PooledBatchNormGradientRequest extends Omit<BatchNormGradientRequest, 'dy' | 'wantMasked'> {
+  /** Cotangent of the means: [n, h / window height, w / window width, channels]. Consumed. */
+  readonly dy: Tensor4D;
+}
+
 export interface BatchNormGradient {
   readonly dx: Tensor4D;
   readonly dScale: Tensor1D;
@@ -118,6 +124,18 @@ export interface TrainingKernels {
     dy: Tensor4D,
     filter: Tensor4D,
     inputShape: Shape4,
+    geometry: ConvolutionGeometry,
+    added?: Tensor4D,
+  ): Tensor4D;
+  /**
+   * `conv2dInputGradient` of a convolution at stride 1 whose input and output have the same shape, into the buffer of dy unless another
+   * handle shares it. Consumes dy. Optional: saves a map where the kernel above needs one for its result.
+   *
+   * @param added as above
+   */
+  conv2dInputGradientInPlace?(
+    dy: Tensor4D,
+    filter: Tensor4D,
     geometry: ConvolutionGeometry,
     added?: Tensor4D,
   ): Tensor4D;
@@ -191,6 +209,8 @@ export interface TrainingKernels {
   ): MovedStatistics & { readonly output: Tensor4D };
   /** Gradient with batch statistics (they depend on x). */
   batchNormGradient(request: BatchNormGradientRequest): BatchNormGradient;
+  /** `averagePoolGradient`, then `batchNormGradient`, in one operation and without the map between them. Optional. */
+  pooledBatchNormGradient?(request: PooledBatchNormGradientRequest): BatchNormGradient;
   /** scale·(x − mean)/√(variance + ε) + shift, with statistics per image and group of neighboring channels. */
   groupNorm(x: Tensor4D, parameters: GroupNormParameters): GroupStatistics & { readonly output: Tensor4D };
   groupNormGradient(request: GroupNormGradientRequest): GroupNormGradient;

@@ -1,3 +1,4 @@
+import { activateImages, imagesIn } from './image-copies';
 import { multiplyAdd } from './lanes';
 
 // The positions of one filter tap that tiles pass over: their rows and columns, and the bytes from one to the next in x and dy.
@@ -6,10 +7,35 @@ let xRow: usize = 0, dyRow: usize = 0, xStep: usize = 0, dyStep: usize = 0;
 
 // dw[i, j, ci, co] = Σ x[n, oh·s + i − p, ow·s + j − p, ci] · dy[n, oh, ow, co] over images start … end − 1.
 // x [n, h, w, ci], dy [n, oh, ow, co], dw [k, k, ci, co].
-//
+export function filterGradient(
+  x: usize, dy: usize, dw: usize, start: i32, end: i32, height: i32, width: i32, inChannels: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
+  paddingHeight: i32, paddingWidth: i32,
+): void {
+  memory.fill(dw, 0, (<usize>(kernelHeight * kernelWidth * inChannels * outChannels)) << 2);
+  addFilterGradient(x, dy, dw, start, end, height, width, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, strideHeight, strideWidth, paddingHeight, paddingWidth);
+}
+
+// filterGradient of max(0, x·scale + shift) by channel: all scales, then all shifts, lie at `affine`. Only as many activations
+// exist at a time as fit into `copyBytes`, at least those of one image; `copies` holds so many bytes for each thread.
+export function activatedFilterGradient(
+  x: usize, affine: usize, dy: usize, dw: usize, copies: usize, start: i32, end: i32, height: i32, width: i32, inChannels: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
+  paddingHeight: i32, paddingWidth: i32, copyBytes: i32, thread: i32,
+): void {
+  memory.fill(dw, 0, (<usize>(kernelHeight * kernelWidth * inChannels * outChannels)) << 2);
+  const copy = copies + (<usize>copyBytes) * (<usize>thread);
+  const group = imagesIn(copyBytes, height, width, inChannels);
+  for (let from = start; from < end; from += group) {
+    const to = min(from + group, end);
+    const activation = activateImages(x, affine, copy, from, to, height, width, inChannels);
+    addFilterGradient(activation, dy, dw, from, to, height, width, inChannels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, strideHeight, strideWidth, paddingHeight, paddingWidth);
+  }
+}
+
 // Four input channels × eight output channels stay in registers while a band of rows, small enough for the first-level
 // cache, passes; what is left over has tiles of other shapes.
-export function filterGradient(
+function addFilterGradient(
   x: usize, dy: usize, dw: usize, start: i32, end: i32, height: i32, width: i32, inChannels: i32,
   outHeight: i32, outWidth: i32, outChannels: i32, kernelHeight: i32, kernelWidth: i32, strideHeight: i32, strideWidth: i32,
   paddingHeight: i32, paddingWidth: i32,
@@ -18,7 +44,6 @@ export function filterGradient(
   dyStep = (<usize>outChannels) << 2;
   xRow = (<usize>(inChannels * width * strideHeight)) << 2;
   dyRow = dyStep * <usize>outWidth;
-  memory.fill(dw, 0, (<usize>(kernelHeight * kernelWidth * inChannels * outChannels)) << 2);
   const band = max(1, min(outHeight, 4096 / (outWidth * max(inChannels * strideHeight * strideWidth, outChannels))));
   for (let n = start; n < end; n++) for (let row = 0; row < outHeight; row += band) {
     for (let i = 0; i < kernelHeight; i++) for (let j = 0; j < kernelWidth; j++) {

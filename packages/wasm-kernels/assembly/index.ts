@@ -10,6 +10,7 @@ export * from './grouped-convolution';
 export * from './input-gradient';
 export { matrixProduct } from './matrix-product';
 export * from './packed-convolution';
+export * from './pooled-batch-norm';
 export * from './pooling';
 export * from './updates';
 export * from './winograd-convolution';

@@ -1,3 +1,4 @@
+import { copyImages } from './image-copies';
 import { multiplyAdd } from './lanes';
 import { put, tile } from './tile';
 
@@ -90,6 +91,18 @@ export function convolve(
       weights += tileBytes;
     }
   }
+}
+
+// convolve over its own input, at stride 1, whose shape the output has: `copyBytes` of a thread's scratch memory, the first ones, hold
+// the images meanwhile, the others a band.
+export function convolveInPlace(
+  x: usize, packed: usize, scratch: usize, start: i32, end: i32, height: i32, width: i32, channels: i32,
+  kernelHeight: i32, kernelWidth: i32, paddingHeight: i32, paddingWidth: i32, band: i32, copyBytes: i32,
+  scratchBytes: i32, thread: i32,
+): void {
+  const copy = scratch + (<usize>scratchBytes) * (<usize>thread);
+  const images = copyImages(x, copy, start, end, height, width, channels);
+  convolve(images, packed, x, scratch + <usize>copyBytes, start, end, height, width, channels, height, width, channels, kernelHeight, kernelWidth, 1, 1, paddingHeight, paddingWidth, band, scratchBytes, thread);
 }
 
 function pixel(x: usize, w: usize, y: usize, rows: i32, length: i32, rowBytes: usize, lanes: i32): void {

@@ -1,3 +1,4 @@
+import { copyImages, imageBytes } from './image-copies';
 import { tile } from './tile';
 import { putTile2 } from './winograd-2';
 import { putTile4 } from './winograd-4';
@@ -48,6 +49,21 @@ export function winogradConvolve(
     const check = putTiles(m, y, pass, outPlane, outStep, from, to, outHeight, outWidth, outChannels, tileRows, tileColumns, side);
     if (v128.any_true(f32x4.ne(check, check))) store<i32>(notFinite, 1);
   }
+}
+
+// winogradConvolve over its own input, whose shape the output has: `copyBytes` of a thread's scratch memory, the first ones, hold
+// the images meanwhile. Where a result is not finite, the images are as before.
+export function winogradConvolveInPlace(
+  x: usize, u: usize, scratch: usize, start: i32, end: i32, height: i32, width: i32, channels: i32, padding: i32, side: i32,
+  block: i32, notFinite: usize, copyBytes: i32,
+  scratchBytes: i32, thread: i32,
+): void {
+  const copy = scratch + (<usize>scratchBytes) * (<usize>thread);
+  const images = copyImages(x, copy, start, end, height, width, channels);
+  winogradConvolve(images, u, x, scratch + <usize>copyBytes, start, end, height, width, channels, height, width, channels, padding, side, block, notFinite, scratchBytes, thread);
+  if (!load<i32>(notFinite)) return;
+  const bytes = imageBytes(height, width, channels);
+  memory.copy(x + (<usize>start) * bytes, copy, (<usize>(end - start)) * bytes);
 }
 
 // y = Aᵀ m A for tiles start … end − 1 of all images. Returns NaN if a result is not finite.

@@ -1,3 +1,4 @@
+import { activateImages, imagesIn } from './image-copies';
 import { multiplyAdd } from './lanes';
 import { cotangentTile2, sumLine2 } from './winograd-2';
 import { cotangentTile4, sumLine4 } from './winograd-4';
@@ -15,17 +16,46 @@ export function winogradFilterProducts(
   outHeight: i32, outWidth: i32, outChannels: i32, padding: i32, side: i32, block: i32,
   scratchBytes: i32, thread: i32,
 ): void {
+  clearSums(sums, inChannels, outChannels, side);
+  addTiles(x, dy, sums, scratch + (<usize>scratchBytes) * (<usize>thread), start, end, height, width, inChannels, outHeight, outWidth, outChannels, padding, side, block);
+}
+
+// winogradFilterProducts of an activation, as activatedFilterGradient computes it: `copyBytes` of a thread's scratch memory,
+// the first ones, hold it.
+export function winogradActivatedFilterProducts(
+  x: usize, affine: usize, dy: usize, sums: usize, scratch: usize, start: i32, end: i32, height: i32, width: i32,
+  inChannels: i32, outHeight: i32, outWidth: i32, outChannels: i32, padding: i32, side: i32, block: i32, copyBytes: i32,
+  scratchBytes: i32, thread: i32,
+): void {
+  clearSums(sums, inChannels, outChannels, side);
+  const copy = scratch + (<usize>scratchBytes) * (<usize>thread);
+  const group = imagesIn(copyBytes, height, width, inChannels);
+  for (let from = start; from < end; from += group) {
+    const to = min(from + group, end);
+    const activation = activateImages(x, affine, copy, from, to, height, width, inChannels);
+    addTiles(activation, dy, sums, copy + <usize>copyBytes, from, to, height, width, inChannels, outHeight, outWidth, outChannels, padding, side, block);
+  }
+}
+
+function clearSums(sums: usize, inChannels: i32, outChannels: i32, side: i32): void {
+  const positions = (side + 2) * (side + 2);
+  memory.fill(sums, 0, (<usize>positions) * planeBytes(inChannels, (<usize>outChannels) << 2));
+}
+
+// Adds the products of images start … end − 1. `pass` is a thread's scratch memory.
+function addTiles(
+  x: usize, dy: usize, sums: usize, pass: usize, start: i32, end: i32, height: i32, width: i32, inChannels: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, padding: i32, side: i32, block: i32,
+): void {
   const positions = (side + 2) * (side + 2);
   const tileRows = (outHeight + side - 1) / side, tileColumns = (outWidth + side - 1) / side;
   const inStep = (<usize>inChannels) << 2, outStep = (<usize>outChannels) << 2;
   const inPlane = planeBytes(block, inStep), outPlane = planeBytes(block, outStep);
   const sumPlane = planeBytes(inChannels, outStep);
-  const pass = scratch + (<usize>scratchBytes) * (<usize>thread);
   const zeros = pass + PASS_BYTES;
   const v = zeros + ((<usize>(width * inChannels)) << 2);
   const d = v + (<usize>positions) * inPlane;
   memory.fill(zeros, 0, v - zeros);
-  memory.fill(sums, 0, (<usize>positions) * sumPlane);
   const last = end * tileRows * tileColumns;
   for (let from = start * tileRows * tileColumns; from < last; from += block) {
     const to = min(from + block, last);

@@ -9,6 +9,7 @@ import {
 } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
 import { gridBytes } from './pixel-grids.js';
+import { isOrdinary, keepsShape } from './unit-convolution.js';
 
 /**
  * Computes a chain's cost by replaying its forward pass and VJP on a ledger, for kernels that reuse consumed buffers.
@@ -45,25 +46,31 @@ export function chainCost(structure: ChainStructure): BlockCost {
       ledger.take(unitOutputBytes(at(units, units.length - 1, 'unit'), batchSize));
       return ledger.peak;
     },
-    vjpPeakBytes: (batchSize, want) => vjpPeak(structure, projection, batchSize, want),
+    vjpPeakBytes: (batchSize, want) => chainVjpPeak(structure, batchSize, want),
   };
 }
 
-function vjpPeak(
-  structure: ChainStructure,
-  projection: ConvolutionUnit | undefined,
-  batchSize: number,
-  want: Want,
-): number {
+/** Whether the backward pass needs the cotangent of what is added before the last activation. */
+export function wantsMasked({ shortcut }: Pick<ChainStructure, 'shortcut'>, want: Want): boolean {
+  return shortcut === 'identity' ? want.input : shortcut !== 'none';
+}
+
+/**
+ * Peak bytes of a chain's VJP beyond those already allocated when it starts.
+ *
+ * @param means shape of one sample of the means whose cotangent arrives instead of that of the output; only without `wantsMasked`
+ */
+export function chainVjpPeak(structure: ChainStructure, batchSize: number, want: Want, means?: Shape3): number {
   const { units, shortcut, recompute, relu, recomputeOutput = false } = structure;
+  const projection = typeof shortcut === 'string' ? undefined : shortcut;
   const ledger = new Ledger();
   const bytes = (unit: ConvolutionUnit) => unitOutputBytes(unit, batchSize);
   const inputBytes = bytesOf(at(units, 0, 'unit').inputShape, batchSize);
-  const throughNorm = (unit: ConvolutionUnit, wantMasked: boolean, ownsInput = want.release) => {
+  const throughNorm = (unit: ConvolutionUnit, wantMasked: boolean, ownsInput = want.release, isOfMeans = false) => {
     const vectors = vectorPairBytes(unit.norm.channels);
     ledger.take(vectors);
-    // dx and the masked cotangent reuse the buffers of dy and x if these are released.
-    const buffers = (ownsInput ? 2 : 1) - (wantMasked ? 2 : 1);
+    // dx and the masked cotangent reuse the buffers of dy and x if these are released; means are too small.
+    const buffers = (ownsInput ? 1 : 0) + (isOfMeans ? 0 : 1) - (wantMasked ? 2 : 1);
     if (buffers > 0) ledger.give(bytes(unit) * buffers);
     else ledger.take(-bytes(unit) * buffers);
     if (!want.parameters || !isTrained(unit.norm.scale)) ledger.give(vectors);
@@ -75,8 +82,19 @@ function vjpPeak(
     ledger.take(4 * unit.weight.size);
   };
 
+  const inputGradient = (unit: ConvolutionUnit) => {
+    touchGrids(ledger, unit, [unit.outputShape, unit.inputShape], batchSize);
+    // Over the cotangent of the output.
+    if (keepsShape(unit)) ledger.give(bytes(unit));
+    ledger.take(bytesOf(unit.inputShape, batchSize));
+  };
+
   const last = units.length - 1;
-  const wantMasked = shortcut === 'identity' ? want.input : shortcut !== 'none';
+  const wantMasked = wantsMasked(structure, want);
+  const throughLast = () => {
+    throughNorm(at(units, last, 'unit'), wantMasked, want.release, means !== undefined);
+    if (means !== undefined) ledger.give(bytesOf(means, batchSize));
+  };
   const remakesProjection = projection !== undefined && recompute;
   if (relu && recomputeOutput && shortcut !== 'none') {
     const outputBytes = bytes(at(units, last, 'unit'));
@@ -84,10 +102,10 @@ function vjpPeak(
     if (projection !== undefined) ledger.take(outputBytes);
     ledger.take(outputBytes);
     if (projection !== undefined) ledger.give(outputBytes);
-    throughNorm(at(units, last, 'unit'), wantMasked);
+    throughLast();
     ledger.give(outputBytes);
   } else {
-    throughNorm(at(units, last, 'unit'), wantMasked);
+    throughLast();
     if (remakesProjection) ledger.take(bytes(projection));
   }
   if (projection !== undefined) {
@@ -100,22 +118,20 @@ function vjpPeak(
     const unit = at(units, index, 'unit');
     const below = at(units, index - 1, 'unit');
     if (want.parameters && isTrained(unit.weight)) {
-      if (recompute) ledger.take(bytes(below));
+      // Kernels activate a few images at a time, if they activate and convolve in one operation.
+      const activation = recompute && !isOrdinary(unit) ? bytes(below) : 0;
+      ledger.take(activation);
       filterGradient(unit);
-      if (recompute) ledger.give(bytes(below));
+      ledger.give(activation);
     }
-    touchGrids(ledger, unit, [unit.outputShape, unit.inputShape], batchSize);
-    ledger.take(bytes(below));
-    ledger.give(bytes(unit));
+    inputGradient(unit);
+    if (!keepsShape(unit)) ledger.give(bytes(unit));
     throughNorm(below, false);
     if (want.release && !recompute) ledger.give(bytes(below));
   }
   const first = at(units, 0, 'unit');
   filterGradient(first);
-  if (want.input) {
-    touchGrids(ledger, first, [first.outputShape, first.inputShape], batchSize);
-    ledger.take(inputBytes);
-  }
+  if (want.input) inputGradient(first);
   return ledger.peak;
 }
 

@@ -14,7 +14,7 @@ import { at } from '@localgrad/core';
 import { type BatchNormGradient, currentKernels } from '@localgrad/kernels';
 import { dispose, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { normalization } from './batch-norm-parameters.js';
-import { chainCost } from './convolution-chain-cost.js';
+import { chainCost, chainVjpPeak, wantsMasked } from './convolution-chain-cost.js';
 import { filterShape, normalizeUnit, type UnitResidual } from './convolution-steps.js';
 import {
   type ChainStructure,
@@ -33,6 +33,7 @@ import {
   isOrdinary,
 } from './unit-convolution.js';
 import type { FrugalBlock, VjpReads } from './vjp-reads.js';
+import { type MeansBlock, type VjpOfMeans, vjpOfMap } from './window-means.js';
 
 export interface ChainOptions extends ChainStructure {
   readonly name: string;
@@ -54,7 +55,7 @@ interface Residuals {
  * The backward pass needs little more memory than the residuals: every cotangent overwrites a tensor that is no longer
  * needed, and at most one recomputed activation is alive at a time.
  */
-export class ConvolutionChain implements FrugalBlock {
+export class ConvolutionChain implements FrugalBlock, MeansBlock {
   readonly name: string;
   readonly inputShape: Shape3;
   readonly outputShape: Shape3;
@@ -62,6 +63,7 @@ export class ConvolutionChain implements FrugalBlock {
   readonly statistics: readonly Parameter[];
   readonly cost: BlockCost;
   readonly vjpReads: VjpReads;
+  readonly ofMeans: VjpOfMeans;
   readonly replicate: (scope: ParameterScope) => Block;
   readonly resize?: (scope: ParameterScope, geometry: BlockGeometry) => Block;
   readonly #structure: ChainOptions;
@@ -80,6 +82,16 @@ export class ConvolutionChain implements FrugalBlock {
     this.cost = chainCost(options);
     // Without a shortcut, the last ReLU's mask can be recomputed from the convolution's output.
     this.vjpReads = { input: true, output: shortcut !== 'none' && options.relu && options.recomputeOutput !== true };
+    const byMap = vjpOfMap(this);
+    const readsMeans = (want: Want) => !wantsMasked(options, want);
+    this.ofMeans = {
+      vjp: (pass, means, want) => {
+        const isDirect = readsMeans(want) && currentKernels().pooledBatchNormGradient !== undefined;
+        return (isDirect ? this : byMap).vjp(pass, means, want);
+      },
+      peakBytes: (batchSize, want, means) =>
+        readsMeans(want) ? chainVjpPeak(options, batchSize, want, means) : byMap.peakBytes(batchSize, want, means),
+    };
     this.replicate = options.replicate;
     if (options.resize !== undefined) this.resize = options.resize;
   }
@@ -144,7 +156,6 @@ export class ConvolutionChain implements FrugalBlock {
       const unit = at(units, index, 'unit');
       this.#filterGradient(index, residuals, cotangent.dx, want, gradients);
       const below = convolutionInputGradient(unit, cotangent.dx);
-      cotangent.dx.dispose();
       const kept = residuals.units[index - 1]?.y;
       cotangent = this.#throughNorm(index - 1, residuals, below, kept ?? 'recompute', want, gradients);
       if (want.release) kept?.dispose();
@@ -158,7 +169,6 @@ export class ConvolutionChain implements FrugalBlock {
       return { parameters: gradients };
     }
     const input = convolutionInputGradient(first, cotangent.dx, shortcut === 'none' ? undefined : shortcutCotangent);
-    cotangent.dx.dispose();
     shortcutCotangent?.dispose();
     return { input, parameters: gradients };
   }
@@ -188,7 +198,7 @@ export class ConvolutionChain implements FrugalBlock {
     return { mask, projected };
   }
 
-  /** Backward pass through one unit's batch norm (and the ReLU after it). Consumes dy. */
+  /** Backward pass through one unit's batch norm (and the ReLU after it). Consumes dy, which may be that of means of the last one. */
   #throughNorm(
     index: number,
     residuals: Residuals,
@@ -197,19 +207,22 @@ export class ConvolutionChain implements FrugalBlock {
     want: Want,
     gradients: Map<Parameter, Tensor>,
   ): BatchNormGradient {
-    const { units, shortcut } = this.#structure;
+    const { units } = this.#structure;
     const unit = at(units, index, 'unit');
     const { z, statistics } = at(residuals.units, index, 'residual');
-    const isLast = index === units.length - 1;
-    const wantMasked = isLast && (shortcut === 'identity' ? want.input : shortcut !== 'none');
-    const gradient = currentKernels().batchNormGradient({
+    const kernels = currentKernels();
+    const request = {
       dy,
       x: z,
       normalization: normalization(unit.norm, statistics),
       mask,
       overwriteInput: want.release,
-      wantMasked,
-    });
+    };
+    const wantMasked = index === units.length - 1 && wantsMasked(this.#structure, want);
+    const gradient =
+      kernels.pooledBatchNormGradient === undefined || dy.size === z.size
+        ? kernels.batchNormGradient({ ...request, wantMasked })
+        : kernels.pooledBatchNormGradient(request);
     keepNormGradients(unit.norm, gradient, want, gradients);
     // This unit's activation has been recomputed already, so its statistics are freed together with z.
     if (want.release) dispose([statistics.mean, statistics.variance]);
@@ -272,8 +285,8 @@ export class ConvolutionChain implements FrugalBlock {
     if (want.parameters && isTrained(unit.weight)) {
       gradients.set(unit.weight, convolutionFilterGradient(unit, x, gradient.dx));
     }
-    const dx = want.input ? convolutionInputGradient(unit, gradient.dx) : undefined;
+    if (want.input) return convolutionInputGradient(unit, gradient.dx);
     gradient.dx.dispose();
-    return dx;
+    return undefined;
   }
 }

@@ -41,3 +41,4 @@ export { sequential } from './sequential.js';
 export { concatenation, residual } from './shortcut.js';
 export { withStatisticsUpdates } from './statistics-updates.js';
 export type { VjpReads } from './vjp-reads.js';
+export { type VjpOfMeans, vjpOfMeansOf } from './window-means.js';

@@ -10,6 +10,7 @@ import {
   rejectUnknownKeys,
   requireOption,
   type Shape3,
+  sameShape,
   type Want,
 } from '@localgrad/core';
 import { type BatchStatistics, type ConvolutionGeometry, currentKernels, type Shape4 } from '@localgrad/kernels';
@@ -128,20 +129,14 @@ class NormReluConvolution implements FrugalBlock {
   ): Tensor4D | undefined {
     const kernels = currentKernels();
     if (want.parameters && isTrained(this.#weight)) {
-      const activation = this.#activation(x, statistics);
-      const gradient = kernels.conv2dFilterGradient(activation, dy, this.#filterShape, this.#geometry);
-      gradients.set(this.#weight, gradient);
-      activation.dispose();
+      gradients.set(this.#weight, this.#filterGradient(x, dy, statistics));
     }
     if (!want.input && !this.#wantsNorm(want)) {
       dy.dispose();
       return undefined;
     }
-    const filter = filterOf(this.#weight);
-    const below = kernels.conv2dInputGradient(dy, filter, batched(this.inputShape, x.shape[0]), this.#geometry);
-    dy.dispose();
     const { dx, dScale, dShift } = kernels.batchNormGradient({
-      dy: below,
+      dy: this.#inputGradient(dy),
       x,
       normalization: normalization(this.#norm, statistics),
       mask: 'recompute',
@@ -152,6 +147,34 @@ class NormReluConvolution implements FrugalBlock {
     if (want.input) return dx;
     dx.dispose();
     return undefined;
+  }
+
+  #filterGradient(x: Tensor4D, dy: Tensor4D, statistics: BatchStatistics): Tensor4D {
+    const kernels = currentKernels();
+    const norm = normalization(this.#norm, statistics);
+    if (kernels.conv2dActivatedFilterGradient !== undefined) {
+      return kernels.conv2dActivatedFilterGradient(x, norm, dy, this.#filterShape, this.#geometry);
+    }
+    const activation = this.#activation(x, statistics);
+    const gradient = kernels.conv2dFilterGradient(activation, dy, this.#filterShape, this.#geometry);
+    activation.dispose();
+    return gradient;
+  }
+
+  /** Consumes dy. */
+  #inputGradient(dy: Tensor4D): Tensor4D {
+    const kernels = currentKernels();
+    const filter = filterOf(this.#weight);
+    if (this.#keepsShape && kernels.conv2dInputGradientInPlace !== undefined) {
+      return kernels.conv2dInputGradientInPlace(dy, filter, this.#geometry);
+    }
+    const below = kernels.conv2dInputGradient(dy, filter, batched(this.inputShape, dy.shape[0]), this.#geometry);
+    dy.dispose();
+    return below;
+  }
+
+  get #keepsShape(): boolean {
+    return this.#geometry.stride === 1 && sameShape(this.inputShape, this.outputShape);
   }
 
   #activation(x: Tensor4D, statistics: BatchStatistics | undefined): Tensor4D {
@@ -173,13 +196,12 @@ class NormReluConvolution implements FrugalBlock {
         vectorPairBytes(channels) + inputBytes(batchSize) + bytesOf(this.outputShape, batchSize),
       vjpPeakBytes: (batchSize, want) => {
         const ledger = new Ledger();
-        if (want.parameters && isTrained(this.#weight)) {
-          ledger.take(inputBytes(batchSize) + 4 * this.#weight.size);
-          ledger.give(inputBytes(batchSize));
-        }
+        if (want.parameters && isTrained(this.#weight)) ledger.take(4 * this.#weight.size);
         if (!want.input && !this.#wantsNorm(want)) return ledger.peak;
+        const outputBytes = bytesOf(this.outputShape, batchSize);
+        if (this.#keepsShape) ledger.give(outputBytes);
         ledger.take(inputBytes(batchSize));
-        ledger.give(bytesOf(this.outputShape, batchSize));
+        if (!this.#keepsShape) ledger.give(outputBytes);
         // dx reuses the buffer of its cotangent.
         ledger.take(vectorPairBytes(channels));
         return ledger.peak;

@@ -12,6 +12,7 @@ import type {
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock, VjpReads } from './vjp-reads.js';
+import type { MeansBlock, VjpToMeans } from './window-means.js';
 
 /** A function of a feature map, with its derivative. */
 export interface ParameterlessOptions {
@@ -27,6 +28,8 @@ export interface ParameterlessOptions {
   readonly pullBack: (dy: Tensor4D, input: Tensor4D, output: Tensor4D) => Tensor4D;
   /** The tensors that `pullBack` reads, besides shapes. Default: both. */
   readonly reads?: VjpReads;
+  /** Whether the function is means over windows that fill the map without gaps. Default false. */
+  readonly isMeans?: boolean;
   /** Multiply-accumulates per sample. Default 0. */
   readonly multiplyAccumulates?: number;
   /** Peak bytes of `apply`, including its output. */
@@ -40,7 +43,7 @@ export function parameterless(options: ParameterlessOptions): Block {
   return new Parameterless(options);
 }
 
-class Parameterless implements FrugalBlock {
+class Parameterless implements FrugalBlock, MeansBlock {
   readonly name: string;
   readonly inputShape: Shape3;
   readonly outputShape: Shape3;
@@ -48,6 +51,7 @@ class Parameterless implements FrugalBlock {
   readonly statistics: readonly Parameter[] = [];
   readonly cost: BlockCost;
   readonly vjpReads: VjpReads;
+  readonly toMeans?: VjpToMeans;
   readonly #options: ParameterlessOptions;
 
   constructor(options: ParameterlessOptions) {
@@ -62,6 +66,13 @@ class Parameterless implements FrugalBlock {
       forwardPeakBytes: options.applyPeakBytes,
       vjpPeakBytes: (batchSize, want) => (want.input ? options.pullBackPeakBytes(batchSize) : 0),
     };
+    if (options.isMeans === true) {
+      this.toMeans = {
+        shape: options.outputShape,
+        vjp: (pass, dy, want) => this.#pullBack(pass, dy, want, (cotangent) => cotangent),
+        peakBytes: () => 0,
+      };
+    }
   }
 
   forward(x: Tensor4D, mode: Mode): Pass {
@@ -70,15 +81,17 @@ class Parameterless implements FrugalBlock {
   }
 
   vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents {
-    TrainingPass.open<null>(this, pass, want.release);
-    if (!want.input) {
-      dy.dispose();
-      return { parameters: new Map() };
-    }
-    return { input: this.#options.pullBack(dy, pass.input, pass.output), parameters: new Map() };
+    return this.#pullBack(pass, dy, want, this.#options.pullBack);
   }
 
   replicate(_scope: ParameterScope): Block {
     return new Parameterless(this.#options);
+  }
+
+  #pullBack(pass: Pass, dy: Tensor4D, want: Want, pullBack: ParameterlessOptions['pullBack']): Cotangents {
+    TrainingPass.open<null>(this, pass, want.release);
+    if (want.input) return { input: pullBack(dy, pass.input, pass.output), parameters: new Map() };
+    dy.dispose();
+    return { parameters: new Map() };
   }
 }

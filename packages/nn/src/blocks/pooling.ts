@@ -50,6 +50,7 @@ function windowMeans(name: string, inputShape: Shape3, outputSize: readonly [num
     inputShape,
     outputShape,
     reads: { input: false, output: false },
+    isMeans: size[0] * outputSize[0] === inputShape[0] && size[1] * outputSize[1] === inputShape[1],
     apply: (x) => currentKernels().averagePool(x, geometry),
     pullBack: (dy) =>
       consume(dy, () => currentKernels().averagePoolGradient(dy, batched(inputShape, dy.shape[0]), geometry)),

@@ -20,6 +20,7 @@ import { isTrained } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import { type FrugalBlock, type VjpReads, vjpReadsOf } from './vjp-reads.js';
+import { type MeansBlock, type VjpOfMeans, type VjpToMeans, vjpOfMeansOf, vjpToMeansOf } from './window-means.js';
 
 /**
  * A sequence of blocks as one block. An intermediate output is stored until the backward pass no longer needs it, or
@@ -37,7 +38,7 @@ export function sequential(
   return new Sequential(name, blocks, replicate);
 }
 
-class Sequential implements FrugalBlock {
+class Sequential implements FrugalBlock, MeansBlock {
   readonly name: string;
   readonly inputShape: Shape3;
   readonly outputShape: Shape3;
@@ -45,6 +46,8 @@ class Sequential implements FrugalBlock {
   readonly statistics: readonly Parameter[];
   readonly cost: BlockCost;
   readonly vjpReads: VjpReads;
+  readonly toMeans: VjpToMeans | undefined;
+  readonly ofMeans: VjpOfMeans;
   /** By block index: whether the block's output is needed after the next block has run. */
   readonly #kept: readonly boolean[];
   readonly #blocks: readonly Block[];
@@ -77,6 +80,19 @@ class Sequential implements FrugalBlock {
     this.statistics = blocks.flatMap((block) => block.statistics);
     this.#kept = keptOutputs(blocks);
     this.cost = sequentialCost(blocks, this.#kept);
+    const vjpPeak = (batchSize: number, want: Want, ends: Ends) =>
+      vjpPeakBytes(blocks, this.#kept, batchSize, want, ends);
+    const to = vjpToMeansOf(first);
+    this.toMeans = to && {
+      shape: to.shape,
+      vjp: (pass, dy, want) => this.#pullBack(pass, dy, want, { first: to }),
+      peakBytes: (batchSize, want) => vjpPeak(batchSize, want, { to }),
+    };
+    const of = vjpOfMeansOf(last);
+    this.ofMeans = {
+      vjp: (pass, dy, want) => this.#pullBack(pass, dy, want, { last: of }),
+      peakBytes: (batchSize, want, means) => vjpPeak(batchSize, want, { of, means }),
+    };
     this.vjpReads = { input: vjpReadsOf(first).input, output: vjpReadsOf(last).output };
   }
 
@@ -97,6 +113,16 @@ class Sequential implements FrugalBlock {
   }
 
   vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents {
+    return this.#pullBack(pass, dy, want, {});
+  }
+
+  /** @param ends the first and last block's VJPs, if they are not the blocks' own */
+  #pullBack(
+    pass: Pass,
+    dy: Tensor4D,
+    want: Want,
+    ends: { readonly first?: Pick<Block, 'vjp'>; readonly last?: Pick<Block, 'vjp'> },
+  ): Cotangents {
     const passes = TrainingPass.open<readonly Pass[]>(this, pass, want.release);
     const gradients = new Map<Parameter, Tensor>();
     const lowest = lowestNeeded(this.#blocks, want);
@@ -106,7 +132,8 @@ class Sequential implements FrugalBlock {
       const inner = at(passes, index, 'pass');
       if (index >= lowest && cotangent !== undefined) {
         const inputWanted = index > lowest || want.input;
-        const result: Cotangents = block.vjp(inner, cotangent, { ...want, input: inputWanted });
+        const own = (index === 0 ? ends.first : undefined) ?? (index === passes.length - 1 ? ends.last : undefined);
+        const result: Cotangents = (own ?? block).vjp(inner, cotangent, { ...want, input: inputWanted });
         for (const [parameter, gradient] of result.parameters) gradients.set(parameter, gradient);
         cotangent = result.input;
       } else {
@@ -143,18 +170,14 @@ function keptOutputs(blocks: readonly Block[]): boolean[] {
 }
 
 function sequentialCost(blocks: readonly Block[], kept: readonly boolean[]): BlockCost {
-  const last = blocks.length - 1;
   const outputBytes = (block: Block, batchSize: number) => bytesOf(block.outputShape, batchSize);
-  /** Bytes of the intermediate outputs that are stored after the forward pass. */
-  const keptBytes = (index: number, batchSize: number) =>
-    index >= 0 && index < last && kept[index] ? outputBytes(at(blocks, index, 'block'), batchSize) : 0;
   return {
     get multiplyAccumulates() {
       return blocks.reduce((sum, block) => sum + costOf(block).multiplyAccumulates, 0);
     },
     residualBytes: (batchSize) =>
       blocks.reduce(
-        (sum, block, index) => sum + costOf(block).residualBytes(batchSize) + keptBytes(index, batchSize),
+        (sum, block, index) => sum + costOf(block).residualBytes(batchSize) + keptBytes(blocks, kept, index, batchSize),
         0,
       ),
     forwardPeakBytes: (batchSize) => {
@@ -167,27 +190,53 @@ function sequentialCost(blocks: readonly Block[], kept: readonly boolean[]): Blo
       });
       return ledger.peak;
     },
-    vjpPeakBytes: (batchSize, want) => {
-      const ledger = new Ledger();
-      const lowest = lowestNeeded(blocks, want);
-      for (let index = last; index >= 0; index--) {
-        const block = at(blocks, index, 'block');
-        if (index >= lowest) {
-          const inner = { ...want, input: index > lowest || want.input };
-          ledger.touch(costOf(block).vjpPeakBytes(batchSize, inner));
-          // dy becomes dx.
-          ledger.give(outputBytes(block, batchSize));
-          if (inner.input) ledger.take(bytesOf(block.inputShape, batchSize));
-          if (want.parameters) ledger.take(gradientBytes(block));
-        }
-        if (want.release) {
-          ledger.give(costOf(block).residualBytes(batchSize));
-          ledger.give(keptBytes(index, batchSize));
-        }
-      }
-      return ledger.peak;
-    },
+    vjpPeakBytes: (batchSize, want) => vjpPeakBytes(blocks, kept, batchSize, want, {}),
   };
+}
+
+/** The ends of a VJP that are not the blocks' own. */
+interface Ends {
+  readonly to?: VjpToMeans;
+  readonly of?: VjpOfMeans;
+  /** Shape of the means of one sample, for `of`. */
+  readonly means?: Shape3;
+}
+
+function vjpPeakBytes(
+  blocks: readonly Block[],
+  kept: readonly boolean[],
+  batchSize: number,
+  want: Want,
+  { to, of, means }: Ends,
+): number {
+  const ledger = new Ledger();
+  const lowest = lowestNeeded(blocks, want);
+  const last = blocks.length - 1;
+  for (let index = last; index >= 0; index--) {
+    const block = at(blocks, index, 'block');
+    const isMeans = index === last && of !== undefined && means !== undefined;
+    if (index >= lowest) {
+      const inner = { ...want, input: index > lowest || want.input };
+      if (isMeans) ledger.touch(of.peakBytes(batchSize, inner, means));
+      else if (index === 0 && to !== undefined) ledger.touch(to.peakBytes(batchSize, inner));
+      else ledger.touch(costOf(block).vjpPeakBytes(batchSize, inner));
+      // The residuals are freed on the way; dy becomes dx.
+      if (want.release) ledger.give(costOf(block).residualBytes(batchSize));
+      ledger.give(bytesOf(isMeans ? means : block.outputShape, batchSize));
+      if (inner.input) ledger.take(bytesOf(index === 0 && to !== undefined ? to.shape : block.inputShape, batchSize));
+      if (want.parameters) ledger.take(gradientBytes(block));
+    } else if (want.release) {
+      ledger.give(costOf(block).residualBytes(batchSize));
+    }
+    if (want.release) ledger.give(keptBytes(blocks, kept, index, batchSize));
+  }
+  return ledger.peak;
+}
+
+/** Bytes of an intermediate output that is stored after the forward pass; 0 for one that is not. */
+function keptBytes(blocks: readonly Block[], kept: readonly boolean[], index: number, batchSize: number): number {
+  const isStored = index >= 0 && index < blocks.length - 1 && kept[index];
+  return isStored ? bytesOf(at(blocks, index, 'block').outputShape, batchSize) : 0;
 }
 
 /** Bytes of the gradients of a block's weights. */

@@ -1,5 +1,5 @@
-import type { Mode } from '@localgrad/core';
-import { currentKernels, type Shape4 } from '@localgrad/kernels';
+import { type Mode, sameShape } from '@localgrad/core';
+import { bothAxes, currentKernels, type Shape4 } from '@localgrad/kernels';
 import { dispose, type Tensor4D } from '@tensorflow/tfjs';
 import { runningStatistics } from './batch-norm-parameters.js';
 import { type Convolved, filterShape } from './convolution-steps.js';
@@ -35,8 +35,25 @@ export function convolveUnit(unit: ConvolutionUnit, x: Tensor4D, mode: Mode): Co
   return { z: output, moved };
 }
 
-/** The gradient of a unit's input, plus `added` if given. Borrows its arguments. */
+/** Whether a unit's input and output have the same shape, so that kernels may write the gradient of one over that of the other. */
+export function keepsShape(unit: ConvolutionUnit): boolean {
+  const [down, right] = bothAxes(unit.geometry.stride);
+  return isOrdinary(unit) && down === 1 && right === 1 && sameShape(unit.inputShape, unit.outputShape);
+}
+
+/** The gradient of a unit's input, plus `added` if given. Consumes dy, borrows `added`. */
 export function convolutionInputGradient(unit: ConvolutionUnit, dy: Tensor4D, added?: Tensor4D): Tensor4D {
+  const kernels = currentKernels();
+  const { weight, geometry } = unit;
+  if (keepsShape(unit) && kernels.conv2dInputGradientInPlace !== undefined) {
+    return kernels.conv2dInputGradientInPlace(dy, filterOf(weight), geometry, added);
+  }
+  const dx = inputGradient(unit, dy, added);
+  dy.dispose();
+  return dx;
+}
+
+function inputGradient(unit: ConvolutionUnit, dy: Tensor4D, added: Tensor4D | undefined): Tensor4D {
   const kernels = currentKernels();
   const { weight, groups, dilation, geometry, inputShape } = unit;
   const shape = batched(inputShape, dy.shape[0]);

@@ -13,10 +13,12 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { asRows } from '../blocks/dense.js';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes, sequential } from '../blocks/sequential.js';
+import { type VjpToMeans, vjpToMeansOf } from '../blocks/window-means.js';
 import { costOf } from '../cost/cost-of.js';
 import type { LossFunction } from '../losses/loss-function.js';
 import { requireTarget } from '../losses/targets.js';
 import { choiceOf } from './choice.js';
+import { declarePooledEvaluation } from './pooled-evaluation.js';
 
 /** Options of `blockHead`. */
 export interface BlockHeadOptions {
@@ -35,7 +37,7 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
     for (const target of loss.reads) requireTarget(targets, target, `head '${name}'`);
   };
 
-  const evaluate = (h: Tensor4D, targets: Targets, request: HeadRequest): HeadResult => {
+  const evaluateWith = (vjp: Vjp, h: Tensor4D, targets: Targets, request: HeadRequest): HeadResult => {
     const { mode, weight, input, labelSmoothing } = request;
     checkTargets(targets);
     const pass = body.forward(h, mode);
@@ -45,7 +47,7 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
       pass.output.dispose();
       return { loss: value, parameters: new Map() };
     }
-    const result = body.vjp(pass, cotangent, { input, parameters: true, release: true });
+    const result = vjp(pass, cotangent, { input, parameters: true, release: true });
     pass.output.dispose();
     return { loss: value, ...result };
   };
@@ -69,24 +71,41 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
     return metrics;
   };
 
-  return {
+  const head: Head = {
     name,
     inputShape: body.inputShape,
     parameters: body.parameters,
     statistics: body.statistics,
     cost: headCost(body, loss, { input: true }),
     reads: loss.reads,
-    evaluate,
+    evaluate: (...given) => evaluateWith((...values) => body.vjp(...values), ...given),
     measure,
     ...(loss.summarize === undefined ? {} : { summarize: loss.summarize }),
     ...choiceOf(loss),
     ...(loss.predicts ? { predict } : {}),
     ...(loss.measureProbabilities === undefined ? {} : { measureProbabilities: loss.measureProbabilities.bind(loss) }),
   };
+  const toMeans = vjpToMeansOf(body);
+  if (toMeans !== undefined) {
+    const cost = headCost(body, loss, { input: true }, toMeans);
+    declarePooledEvaluation(head, {
+      shape: toMeans.shape,
+      evaluate: (...given) => evaluateWith((...values) => toMeans.vjp(...values), ...given),
+      evaluatePeakBytes: (batchSize) => cost.evaluatePeakBytes(batchSize),
+    });
+  }
+  return head;
 }
 
-/** Cost of blocks and a loss. `input`: with the cotangent of the blocks' input. */
-export function headCost(body: Block, loss: LossFunction, { input }: Pick<Want, 'input'>): HeadCost {
+type Vjp = Block['vjp'];
+
+/** Cost of blocks and a loss. `input`: with the cotangent of the blocks' input, or of the means that they start with. */
+export function headCost(
+  body: Block,
+  loss: LossFunction,
+  { input }: Pick<Want, 'input'>,
+  toMeans?: VjpToMeans,
+): HeadCost {
   return {
     get multiplyAccumulates() {
       return costOf(body).multiplyAccumulates;
@@ -100,9 +119,11 @@ export function headCost(body: Block, loss: LossFunction, { input }: Pick<Want, 
       // The loss and the cotangent.
       ledger.take(4 + outputBytes);
       // The VJP's own peak is at least what it returns: its gradients and the input's cotangent.
-      ledger.touch(costOf(body).vjpPeakBytes(batchSize, { input, parameters: true, release: true }));
+      const want = { input, parameters: true, release: true };
+      const vjpPeak = toMeans?.peakBytes(batchSize, want) ?? costOf(body).vjpPeakBytes(batchSize, want);
+      ledger.touch(vjpPeak);
       ledger.give(costOf(body).residualBytes(batchSize) + 2 * outputBytes);
-      ledger.take(gradientBytes(body) + (input ? bytesOf(body.inputShape, batchSize) : 0));
+      ledger.take(gradientBytes(body) + (input ? bytesOf(toMeans?.shape ?? body.inputShape, batchSize) : 0));
       return ledger.peak;
     },
   };

@@ -16,6 +16,7 @@ export { HeadLayers } from './head-layers.js';
 export { type HeadFactoryOptions, headFactory, headNames, type NamedHeadFactory } from './named-heads.js';
 export { withOutputHead } from './output-head.js';
 export { type PatchedHeadOptions, patchedHead } from './patched-head.js';
+export { declarePooledEvaluation, type PooledEvaluation, pooledEvaluationOf } from './pooled-evaluation.js';
 export { type SynthesisCondition, type SynthesizingHeadOptions, synthesizingHead } from './synthesizing-head.js';
 export {
   meanSquaredErrorHead,

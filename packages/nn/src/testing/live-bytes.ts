@@ -1,5 +1,6 @@
 import type { TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
+import { spreadMeans } from '../blocks/window-means.js';
 
 interface Storage {
   set(id: object, value: unknown): void;
@@ -55,7 +56,8 @@ export class LiveBytes {
           this.#note();
         }
       };
-    const wrapped = Object.entries(kernels).map(([name, value]) => [
+    const whole: TrainingKernels = { ...composed(kernels), ...kernels };
+    const wrapped = Object.entries(whole).map(([name, value]) => [
       name,
       typeof value === 'function' ? quietly(value) : value,
     ]);
@@ -70,4 +72,28 @@ export class LiveBytes {
   #note(): void {
     if (this.#quiet === 0) this.peak = Math.max(this.peak, this.live);
   }
+}
+
+/** The optional operations that save a map, from those that need one. */
+function composed(
+  kernels: TrainingKernels,
+): Pick<TrainingKernels, 'conv2dActivatedFilterGradient' | 'conv2dInputGradientInPlace' | 'pooledBatchNormGradient'> {
+  return {
+    conv2dActivatedFilterGradient(x, normalization, dy, filterShape, geometry) {
+      const activation = kernels.batchNormApply(x, normalization, undefined, true);
+      const gradient = kernels.conv2dFilterGradient(activation, dy, filterShape, geometry);
+      activation.dispose();
+      return gradient;
+    },
+    conv2dInputGradientInPlace(dy, filter, geometry, added) {
+      const dx = kernels.conv2dInputGradient(dy, filter, dy.shape, geometry, added);
+      dy.dispose();
+      return dx;
+    },
+    pooledBatchNormGradient(request) {
+      const [, height, width, channels] = request.x.shape;
+      const dy = spreadMeans(request.dy, [height, width, channels]);
+      return kernels.batchNormGradient({ ...request, dy, wantMasked: false });
+    },
+  };
 }

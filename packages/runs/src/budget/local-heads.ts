@@ -92,5 +92,9 @@ export class LocalHeads {
 function numbersOf(heads: ModuleHeads | false | undefined): unknown {
   if (!heads) return heads;
   const { fixedBytes, multiplyAccumulates, loads } = heads.cost;
-  return [fixedBytes, multiplyAccumulates, loads.map(({ evaluatePeakBytes, starts }) => [evaluatePeakBytes, starts])];
+  return [
+    fixedBytes,
+    multiplyAccumulates,
+    loads.map(({ evaluatePeakBytes, pooled, starts }) => [evaluatePeakBytes, pooled, starts]),
+  ];
 }

@@ -18,6 +18,9 @@ const convolutions = [
   { x: [1, 5, 11, 4], filter: [1, 7, 4, 6], stride: 1, padding: [0, 3] },
   { x: [2, 11, 6, 3], filter: [5, 2, 3, 17], stride: [1, 3], padding: [2, 0] },
   { x: [2, 9, 13, 8], filter: [3, 3, 8, 16], stride: [2, 1], padding: 1 },
+  { x: [70, 4, 4, 8], filter: [3, 3, 8, 8], stride: 1, padding: 1 },
+  { x: [3, 7, 6, 5], filter: [1, 3, 5, 5], stride: 1, padding: [0, 1] },
+  { x: [5, 6, 5, 12], filter: [1, 1, 12, 12], stride: 1, padding: 0 },
 ] as const;
 
 /** Two operations in one, where kernels have them; else one after the other. */
@@ -65,6 +68,26 @@ function fusedCases({ label, x, filter, dy, geometry }: FusedShapes): KernelCase
   ];
 }
 
+/** The input gradient over its cotangent, where the convolution keeps the shape and kernels have it. */
+function inPlaceCases({ label, x, filter, dy, geometry }: FusedShapes): KernelCase[] {
+  if (geometry.stride !== 1 || x.some((extent, axis) => extent !== dy[axis])) return [];
+  return [false, true].map((isAdded) => ({
+    kernel: 'conv2dInputGradientInPlace',
+    label: isAdded ? `${label}, added` : label,
+    inputs: { dy, filter, ...(isAdded ? { added: x } : {}) },
+    consumes: ['dy'],
+    run: (kernels, inputs) => {
+      const [cotangent, weight] = [inputs.dy as tf.Tensor4D, inputs.filter as tf.Tensor4D];
+      const added = inputs.added as tf.Tensor4D | undefined;
+      const inPlace = kernels.conv2dInputGradientInPlace?.(cotangent, weight, geometry, added);
+      if (inPlace !== undefined) return [inPlace];
+      const gradient = kernels.conv2dInputGradient(cotangent, weight, x, geometry, added);
+      cotangent.dispose();
+      return [gradient];
+    },
+  }));
+}
+
 interface FusedShapes {
   readonly label: string;
   readonly x: Shape4;
@@ -105,6 +128,7 @@ export const convolutionCases = convolutions.flatMap(({ x, filter, stride, paddi
         ),
       ],
     },
+    ...inPlaceCases({ label, x, filter, dy, geometry }),
     ...fusedCases({ label, x, filter, dy, geometry }),
     {
       kernel: 'conv2dFilterGradient',

@@ -1,7 +1,7 @@
 import { convolutionCases, depthwiseCases } from './convolutions.js';
 import { groupedCases } from './grouped-convolutions.js';
 import type { KernelCase } from './kernel-case.js';
-import { groupNormCases, normCases } from './normalizations.js';
+import { groupNormCases, normCases, pooledNormCases } from './normalizations.js';
 import { otherCases } from './others.js';
 import { poolingCases } from './poolings.js';
 import { updateCases } from './updates.js';
@@ -10,6 +10,7 @@ import { updateCases } from './updates.js';
 const carriers: Readonly<Partial<Record<KernelCase['kernel'], string>>> = {
   conv2d: 'x',
   conv2dInputGradient: 'dy',
+  conv2dInputGradientInPlace: 'dy',
   conv2dFilterGradient: 'x',
   batchStatistics: 'x',
   accumulate: 'b',
@@ -45,6 +46,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...depthwiseCases,
   ...groupedCases,
   ...normCases,
+  ...pooledNormCases,
   ...groupNormCases,
   ...poolingCases,
   ...otherCases,

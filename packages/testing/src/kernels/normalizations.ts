@@ -95,6 +95,49 @@ export const normCases = normShapes.flatMap((x): KernelCase[] => {
   ];
 });
 
+const windows = [
+  { x: [2, 4, 6, 3], window: [2, 3] },
+  { x: [3, 8, 8, 16], window: [2, 2] },
+  { x: [4, 6, 4, 9], window: [6, 4] },
+  { x: [5, 3, 5, 8], window: [1, 1] },
+  { x: [9, 16, 16, 20], window: [4, 8] },
+] as const;
+
+/** Batch norm before means over windows; with cotangents and outputs of either sign, zeros and equal values. */
+export const pooledNormCases = windows.flatMap(({ x, window }): KernelCase[] => {
+  const [batch, height, width, channels] = x;
+  const vectors = { scale: [channels], shift: [channels] };
+  const dy = [batch, height / window[0], width / window[1], channels];
+  const geometry = { window, stride: window, padding: { top: 0, bottom: 0, left: 0, right: 0 } };
+  const label = `${x.join('×')}, windows of ${window.join('×')}`;
+  return (['none', 'recompute', 'output'] as const).flatMap((mask) =>
+    [true, false].map(
+      (overwriteInput): KernelCase => ({
+        kernel: 'pooledBatchNormGradient',
+        label: `${label}, mask ${mask}${overwriteInput ? ', x overwritten' : ''}`,
+        inputs: { x, dy, output: x, ...vectors },
+        values: { output: 'tied', dy: 'tied' },
+        consumes: overwriteInput ? ['dy', 'x'] : ['dy'],
+        run: (kernels, inputs) => {
+          const [image, cotangent] = [inputs.x as tf.Tensor4D, inputs.dy as tf.Tensor4D];
+          const request = {
+            x: image,
+            normalization: normalizationOf(image, inputs.scale as tf.Tensor, inputs.shift as tf.Tensor),
+            mask: mask === 'output' ? (inputs.output as tf.Tensor4D) : mask,
+            overwriteInput,
+          };
+          const pooled = kernels.pooledBatchNormGradient?.({ ...request, dy: cotangent });
+          if (pooled !== undefined) return [pooled.dx, pooled.dScale, pooled.dShift];
+          const map = kernels.averagePoolGradient(cotangent, x, geometry);
+          cotangent.dispose();
+          const { dx, dScale, dShift } = kernels.batchNormGradient({ ...request, dy: map, wantMasked: false });
+          return [dx, dScale, dShift];
+        },
+      }),
+    ),
+  );
+});
+
 const groupNorms = [
   { x: [3, 5, 7, 6], groups: 2 },
   { x: [2, 4, 4, 16], groups: 4 },

@@ -10,17 +10,18 @@ import {
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
 
-const PIECES = 32;
+/** Maximum number of pieces of the rows. */
+export const PIECES = 32;
 /** Rows per piece are a multiple of this, so that each piece is worth waking a thread. */
-const QUANTUM = 128;
+export const QUANTUM = 128;
 
-function rowsOf(x: Tensor4D): { rows: number; channels: number } {
+export function rowsOf(x: Tensor4D): { rows: number; channels: number } {
   const channels = x.shape[3];
   return { rows: x.size / channels, channels };
 }
 
 /** Runs a kernel that computes two sums per channel over each piece of the rows, and adds up the pieces. */
-function sums(
+export function sums(
   context: KernelContext,
   kernel: string,
   x: Tensor4D,
@@ -93,7 +94,7 @@ function moveRunning(
 }
 
 /** Writes x ↦ x·scale + shift of a normalization to `pointer`: all scales, then all shifts. */
-function writeAffine(
+export function writeAffine(
   context: KernelContext,
   pointer: number,
   { mean, variance, epsilon, scale, shift }: Normalization,
@@ -195,7 +196,7 @@ export function batchNormGradient(context: KernelContext, request: BatchNormGrad
   });
 }
 
-function writeCoefficients(
+export function writeCoefficients(
   context: KernelContext,
   pointer: number,
   { mean, variance, epsilon, scale }: Normalization,

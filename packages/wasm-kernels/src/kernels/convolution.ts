@@ -1,9 +1,11 @@
-import { type ConvolutionGeometry, convolutionMeasures, type Shape4 } from '@localgrad/kernels';
+import { type ConvolutionGeometry, convolutionMeasures, type Normalization, type Shape4 } from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
+import { writeAffine } from './batch-norm.js';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 import type { Strides } from './convolution-problem.js';
-import { convolve, sizeArguments } from './convolve.js';
+import { convolve, convolveInPlace, sizeArguments } from './convolve.js';
 import { accumulate } from './elementwise.js';
+import { copyBytesOf } from './image-copies.js';
 import { winogradFilterGradient, winogradSide } from './winograd.js';
 
 /** Number of partial filter gradients: few enough to need little memory, enough for the threads of a desktop. */
@@ -40,6 +42,30 @@ export function conv2dInputGradient(
 ): tf.Tensor4D {
   const dx = inputGradient(context, dy, filter, inputShape, geometry);
   return added === undefined ? dx : accumulate(context, dx, added);
+}
+
+/** As `conv2dInputGradient`, over dy unless another handle shares it: each piece of the batch is copied to scratch memory first. */
+export function conv2dInputGradientInPlace(
+  context: KernelContext,
+  dy: tf.Tensor4D,
+  filter: tf.Tensor4D,
+  geometry: ConvolutionGeometry,
+  added?: tf.Tensor4D,
+): tf.Tensor4D {
+  if (context.heap.shares(dy)) {
+    const dx = conv2dInputGradient(context, dy, filter, dy.shape, geometry, added);
+    dy.dispose();
+    return dx;
+  }
+  const [kernelHeight, kernelWidth] = filter.shape;
+  const { paddingHeight, paddingWidth } = convolutionMeasures(dy.shape, filter.shape, geometry);
+  convolveInPlace(context, {
+    ...{ x: dy, filter, kernelHeight, kernelWidth, inputShape: dy.shape, outputShape: dy.shape, isTurned: true },
+    ...{ strideHeight: 1, strideWidth: 1 },
+    paddingHeight: kernelHeight - 1 - paddingHeight,
+    paddingWidth: kernelWidth - 1 - paddingWidth,
+  });
+  return added === undefined ? dy : accumulate(context, dy, added);
 }
 
 function inputGradient(
@@ -90,24 +116,56 @@ export function conv2dFilterGradient(
   filterShape: Shape4,
   geometry: ConvolutionGeometry,
 ): tf.Tensor4D {
+  return filterGradient(context, x, dy, filterShape, geometry);
+}
+
+/** Activations exist for a few images at a time, in the scratch memory of each thread. */
+export function conv2dActivatedFilterGradient(
+  context: KernelContext,
+  x: tf.Tensor4D,
+  normalization: Normalization,
+  dy: tf.Tensor4D,
+  filterShape: Shape4,
+  geometry: ConvolutionGeometry,
+): tf.Tensor4D {
+  return context.scratch(8 * filterShape[2], (affine) => {
+    writeAffine(context, affine, normalization);
+    return filterGradient(context, x, dy, filterShape, geometry, affine);
+  });
+}
+
+/** @param affine where all scales of x, then all shifts lie, if a ReLU of x·scale + shift is convolved instead of x */
+function filterGradient(
+  context: KernelContext,
+  x: tf.Tensor4D,
+  dy: tf.Tensor4D,
+  filterShape: Shape4,
+  geometry: ConvolutionGeometry,
+  affine?: number,
+): tf.Tensor4D {
   const { heap, pool } = context;
   const [kernelHeight, kernelWidth, inChannels, outChannels] = filterShape;
   const dw = heap.allocate<tf.Tensor4D>(filterShape);
   const measures = convolutionMeasures(x.shape, filterShape, geometry);
   const problem = { inputShape: x.shape, outputShape: dy.shape, kernelHeight, kernelWidth, ...measures };
   const side = winogradSide(problem);
-  if (side !== undefined && winogradFilterGradient(context, x, dy, dw, problem, side)) return dw;
+  if (side !== undefined && winogradFilterGradient(context, x, dy, dw, problem, side, affine)) return dw;
   const sizes = sizeArguments(x.shape, dy.shape, kernelHeight, kernelWidth, measures);
   const size = kernelHeight * kernelWidth * inChannels * outChannels;
   const images = pieces(x.shape[0], FILTER_GRADIENT_PIECES);
-  return context.scratch(4 * size * images.count, (partial) => {
+  const copyBytes = affine === undefined ? 0 : copyBytesOf(x.shape);
+  return context.scratch(4 * size * images.count + copyBytes * pool.threads, (partial) => {
     const [from, cotangent] = [heap.pointer(x), heap.pointer(dy)];
-    pool.run('filterGradient', images.count, (piece) => [
+    const copies = partial + 4 * size * images.count;
+    pool.run(affine === undefined ? 'filterGradient' : 'activatedFilterGradient', images.count, (piece) => [
       from,
+      ...(affine === undefined ? [] : [affine]),
       cotangent,
       partial + 4 * size * piece,
+      ...(affine === undefined ? [] : [copies]),
       ...images.bounds(piece),
       ...sizes,
+      ...(affine === undefined ? [] : [copyBytes]),
     ]);
     const to = heap.pointer(dw);
     const parts = pieces(size, size * images.count < MINIMUM_FOR_THREADS ? 1 : 16, 64);

@@ -2,7 +2,8 @@ import type { Shape4 } from '@localgrad/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
 import type { ConvolutionProblem, Strides } from './convolution-problem.js';
-import { winogradConvolve, winogradSide } from './winograd.js';
+import { type ImageCopies, imageCopies, runCopies } from './image-copies.js';
+import { leastImages, winogradConvolve, winogradConvolveInPlace, winogradSide } from './winograd.js';
 
 /** Maximum number of pieces of a batch: enough to balance threads, few enough to be worth a call each. */
 const PIECES = 32;
@@ -32,6 +33,15 @@ export function convolve(context: KernelContext, problem: ConvolutionProblem, y:
   directConvolve(context, problem, y);
 }
 
+/** Convolution over its own input `problem.x`, at stride 1, whose shape the output has. */
+export function convolveInPlace(context: KernelContext, problem: ConvolutionProblem): void {
+  const side = winogradSide(problem);
+  const copies = imageCopies(problem.inputShape, side === undefined ? 1 : leastImages(problem, side));
+  const all = [...new Array(copies.images.count).keys()];
+  const failed = side === undefined ? all : winogradConvolveInPlace(context, problem, side, copies, all);
+  if (failed.length > 0) directConvolveInPlace(context, problem, copies, failed);
+}
+
 /**
  * Convolution by its definition. It is as fast as the backend's XNNPACK on one thread and faster on more, since
  * the backend's threads spin on the cores after each convolution. It does not cache packed filters.
@@ -39,18 +49,12 @@ export function convolve(context: KernelContext, problem: ConvolutionProblem, y:
 function directConvolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): void {
   const { heap, pool } = context;
   const { x, filter, inputShape, outputShape, kernelHeight, kernelWidth, isTurned } = problem;
-  const { strideHeight, paddingWidth } = problem;
-  const [batch, , width, inChannels] = inputShape;
-  const [, outHeight, , outChannels] = outputShape;
+  const [batch, , , inChannels] = inputShape;
+  const outChannels = outputShape[3];
   const sizes = sizeArguments(inputShape, outputShape, kernelHeight, kernelWidth, problem);
   const taps = kernelHeight * kernelWidth;
-  const packedBytes = 4 * LANES * Math.ceil(outChannels / LANES) * taps * inChannels;
-  const rowFloats = (width + 2 * paddingWidth) * inChannels;
-  const band = Math.min(
-    outHeight,
-    Math.max(1, Math.floor((BAND_FLOATS / rowFloats - kernelHeight) / strideHeight) + 1),
-  );
-  const bandBytes = paddingWidth === 0 ? 0 : 4 * rowFloats * ((band - 1) * strideHeight + kernelHeight);
+  const packedBytes = packedBytesOf(problem);
+  const { band, bandBytes } = bandOf(problem);
   const images = pieces(batch, PIECES);
   context.scratch(packedBytes + bandBytes * pool.threads, (packed) => {
     const [from, to, weights] = [heap.pointer(x), heap.pointer(y), heap.pointer(filter)];
@@ -66,4 +70,47 @@ function directConvolve(context: KernelContext, problem: ConvolutionProblem, y: 
       bandBytes,
     ]);
   });
+}
+
+/** `directConvolve` in place, of the pieces `which` of the batch. */
+function directConvolveInPlace(
+  context: KernelContext,
+  problem: ConvolutionProblem,
+  { images, bytes }: ImageCopies,
+  which: readonly number[],
+): void {
+  const { heap, pool } = context;
+  const { x, filter, inputShape, kernelHeight, kernelWidth, paddingHeight, paddingWidth, isTurned } = problem;
+  const [, height, width, channels] = inputShape;
+  const taps = kernelHeight * kernelWidth;
+  const packedBytes = packedBytesOf(problem);
+  const { band, bandBytes } = bandOf(problem);
+  context.scratch(packedBytes + (bytes + bandBytes) * pool.threads, (packed) => {
+    const [from, weights] = [heap.pointer(x), heap.pointer(filter)];
+    pool.run('packFilter', 1, () => [weights, packed, taps, channels, channels, isTurned ? 1 : 0]);
+    runCopies(pool, 'convolveInPlace', which, (piece) => [
+      from,
+      packed,
+      packed + packedBytes,
+      ...images.bounds(piece),
+      ...[height, width, channels, kernelHeight, kernelWidth, paddingHeight, paddingWidth],
+      band,
+      bytes,
+      bytes + bandBytes,
+    ]);
+  });
+}
+
+function packedBytesOf({ inputShape, outputShape, kernelHeight, kernelWidth }: ConvolutionProblem): number {
+  return 4 * LANES * Math.ceil(outputShape[3] / LANES) * kernelHeight * kernelWidth * inputShape[3];
+}
+
+/** Output rows of a band, and the bytes of the input rows that it reads, if they are copied. */
+function bandOf({ inputShape, outputShape, kernelHeight, strideHeight, paddingWidth }: ConvolutionProblem) {
+  const rowFloats = (inputShape[2] + 2 * paddingWidth) * inputShape[3];
+  const band = Math.min(
+    outputShape[1],
+    Math.max(1, Math.floor((BAND_FLOATS / rowFloats - kernelHeight) / strideHeight) + 1),
+  );
+  return { band, bandBytes: paddingWidth === 0 ? 0 : 4 * rowFloats * ((band - 1) * strideHeight + kernelHeight) };
 }

@@ -7,7 +7,13 @@ import type { WasmHeap } from '../runtime/heap.js';
 import { mapAxis } from './axis-map.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { createContext } from './context.js';
-import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';
+import {
+  conv2d,
+  conv2dActivatedFilterGradient,
+  conv2dFilterGradient,
+  conv2dInputGradient,
+  conv2dInputGradientInPlace,
+} from './convolution.js';
 import { binaryCrossEntropy } from './cross-entropy.js';
 import {
   depthwiseConv2d,
@@ -25,6 +31,7 @@ import {
 import { groupNorm, groupNormGradient } from './group-norm.js';
 import { groupedConv2d, groupedConv2dFilterGradient, groupedConv2dInputGradient } from './grouped-convolution.js';
 import { matMul } from './matrix-product.js';
+import { pooledBatchNormGradient } from './pooled-batch-norm.js';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
 import { adamUpdateAll, blendAll, sgdUpdateAll } from './updates.js';
 import type { WasmTrainingKernels } from './wasm-training-kernels.js';
@@ -55,6 +62,8 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     threads: pool.threads,
     conv2d: (...values) => conv2d(context, ...values),
     conv2dInputGradient: (...values) => conv2dInputGradient(context, ...values),
+    conv2dInputGradientInPlace: (...values) => conv2dInputGradientInPlace(context, ...values),
+    conv2dActivatedFilterGradient: (...values) => conv2dActivatedFilterGradient(context, ...values),
     conv2dFilterGradient: (...values) => conv2dFilterGradient(context, ...values),
     groupedConv2d: (...values) => groupedConv2d(context, ...values),
     groupedConv2dInputGradient: (...values) => groupedConv2dInputGradient(context, ...values),
@@ -65,6 +74,7 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     batchStatistics: (...values) => batchStatistics(context, ...values),
     batchNormApply: (...values) => batchNormApply(context, ...values),
     batchNormGradient: (request) => batchNormGradient(context, request),
+    pooledBatchNormGradient: (request) => pooledBatchNormGradient(context, request),
     groupNorm: (...values) => groupNorm(context, ...values),
     groupNormGradient: (request) => groupNormGradient(context, request),
     accumulate: (a, b) => accumulate(context, a, b),

@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
 import type { ConvolutionProblem } from './convolution-problem.js';
+import { copyBytesOf, type ImageCopies, runCopies } from './image-copies.js';
 
 /** Outputs per side of a tile: F(2×2, 3×3) or F(4×4, 3×3). */
 export type TileSide = 2 | 4;
@@ -81,7 +82,12 @@ function tilesOf({ outputShape: [, outHeight, outWidth] }: Sizes, side: TileSide
 
 /** Cuts a batch into at most `most` pieces of enough tiles. */
 function imagePieces(sizes: Sizes, side: TileSide, most: number) {
-  return pieces(sizes.inputShape[0], most, Math.ceil(MINIMUM_TILES / tilesOf(sizes, side)));
+  return pieces(sizes.inputShape[0], most, leastImages(sizes, side));
+}
+
+/** Fewest images of a piece. */
+export function leastImages(sizes: Sizes, side: TileSide): number {
+  return Math.ceil(MINIMUM_TILES / tilesOf(sizes, side));
 }
 
 /**
@@ -95,16 +101,78 @@ export function winogradConvolve(
   y: Tensor,
 ): boolean {
   const { heap, pool } = context;
-  const { x, filter, inputShape, outputShape, isTurned } = problem;
-  const inChannels = inputShape[3];
-  const outChannels = outputShape[3];
-  const filterFloats = transformedFloats(side, inChannels * outChannels);
+  const { x } = problem;
   const blocks = blocksOf(problem, side);
   const images = imagePieces(problem, side, PIECES);
-  return context.scratch(4 * (filterFloats + pool.threads * blocks.scratchFloats) + FLAG_BYTES, (flag) => {
-    context.integers(flag, 1)[0] = 0;
-    const transformed = flag + FLAG_BYTES;
-    const [from, to, weights] = [heap.pointer(x), heap.pointer(y), heap.pointer(filter)];
+  return withFilter(
+    context,
+    problem,
+    side,
+    FLAG_BYTES + 4 * pool.threads * blocks.scratchFloats,
+    (transformed, flag) => {
+      context.integers(flag, 1)[0] = 0;
+      const [from, to] = [heap.pointer(x), heap.pointer(y)];
+      pool.run('winogradConvolve', images.count, (piece) => [
+        from,
+        transformed,
+        to,
+        flag + FLAG_BYTES,
+        ...images.bounds(piece),
+        ...blocks.sizes,
+        flag,
+        4 * blocks.scratchFloats,
+      ]);
+      return context.integers(flag, 1)[0] === 0;
+    },
+  );
+}
+
+/** As `winogradConvolve`, over its own input. Returns those of all pieces with results that are not finite, which are as before. */
+export function winogradConvolveInPlace(
+  context: KernelContext,
+  problem: ConvolutionProblem,
+  side: TileSide,
+  { images, bytes }: ImageCopies,
+  all: readonly number[],
+): number[] {
+  const { heap, pool } = context;
+  const { x, inputShape, paddingHeight } = problem;
+  const [, height, width, channels] = inputShape;
+  const blocks = blocksOf(problem, side);
+  const scratchBytes = bytes + 4 * blocks.scratchFloats;
+  const flagBytes = 4 * images.count;
+  return withFilter(context, problem, side, flagBytes + pool.threads * scratchBytes, (transformed, flags) => {
+    context.integers(flags, images.count).fill(0);
+    const from = heap.pointer(x);
+    runCopies(pool, 'winogradConvolveInPlace', all, (piece) => [
+      from,
+      transformed,
+      flags + flagBytes,
+      ...images.bounds(piece),
+      ...[height, width, channels, paddingHeight, side, blocks.block],
+      flags + 4 * piece,
+      bytes,
+      scratchBytes,
+    ]);
+    const found = context.integers(flags, images.count);
+    return all.filter((piece) => found[piece] !== 0);
+  });
+}
+
+/** Calls `body` with the transformed filter, and `bytes` of other scratch memory. */
+function withFilter<T>(
+  context: KernelContext,
+  { filter, inputShape, outputShape, isTurned }: ConvolutionProblem,
+  side: TileSide,
+  bytes: number,
+  body: (transformed: number, scratch: number) => T,
+): T {
+  const { heap, pool } = context;
+  const inChannels = inputShape[3];
+  const outChannels = outputShape[3];
+  const filterBytes = 4 * transformedFloats(side, inChannels * outChannels);
+  return context.scratch(filterBytes + bytes, (transformed) => {
+    const weights = heap.pointer(filter);
     const groups = pieces(outChannels / LANES, PIECES);
     pool.run('winogradFilter', groups.count, (piece) => [
       weights,
@@ -115,22 +183,15 @@ export function winogradConvolve(
       side,
       ...groups.bounds(piece),
     ]);
-    const scratch = transformed + 4 * filterFloats;
-    pool.run('winogradConvolve', images.count, (piece) => [
-      from,
-      transformed,
-      to,
-      scratch,
-      ...images.bounds(piece),
-      ...blocks.sizes,
-      flag,
-      4 * blocks.scratchFloats,
-    ]);
-    return context.integers(flag, 1)[0] === 0;
+    return body(transformed, transformed + filterBytes);
   });
 }
 
-/** Filter gradient [3, 3, in, out] into `dw`, by the transpose of `winogradConvolve`; false as there. */
+/**
+ * Filter gradient [3, 3, in, out] into `dw`, by the transpose of `winogradConvolve`; false as there.
+ *
+ * @param affine where all scales of x, then all shifts lie, if a ReLU of x·scale + shift is convolved instead of x
+ */
 export function winogradFilterGradient(
   context: KernelContext,
   x: Tensor,
@@ -138,6 +199,7 @@ export function winogradFilterGradient(
   dw: Tensor,
   sizes: Sizes,
   side: TileSide,
+  affine?: number,
 ): boolean {
   const { heap, pool } = context;
   const inChannels = sizes.inputShape[3];
@@ -147,19 +209,24 @@ export function winogradFilterGradient(
   const blocks = blocksOf(sizes, side);
   const most = Math.max(MINIMUM_SUMS, Math.min(MAXIMUM_SUMS, Math.floor(SUM_FLOATS / sumFloats)));
   const images = imagePieces(sizes, side, most);
-  return context.scratch(4 * (images.count * sumFloats + pool.threads * blocks.scratchFloats) + FLAG_BYTES, (flag) => {
+  const copyBytes = affine === undefined ? 0 : copyBytesOf(sizes.inputShape);
+  const scratchBytes = copyBytes + 4 * blocks.scratchFloats;
+  return context.scratch(4 * images.count * sumFloats + pool.threads * scratchBytes + FLAG_BYTES, (flag) => {
     context.integers(flag, 1)[0] = 0;
     const sums = flag + FLAG_BYTES;
     const [from, cotangent, to] = [heap.pointer(x), heap.pointer(dy), heap.pointer(dw)];
     const scratch = sums + 4 * images.count * sumFloats;
-    pool.run('winogradFilterProducts', images.count, (piece) => [
+    const kernel = affine === undefined ? 'winogradFilterProducts' : 'winogradActivatedFilterProducts';
+    pool.run(kernel, images.count, (piece) => [
       from,
+      ...(affine === undefined ? [] : [affine]),
       cotangent,
       sums + 4 * sumFloats * piece,
       scratch,
       ...images.bounds(piece),
       ...blocks.sizes,
-      4 * blocks.scratchFloats,
+      ...(affine === undefined ? [] : [copyBytes]),
+      scratchBytes,
     ]);
     const parts = pieces(weights, SUM_PIECES, LINE_FLOATS);
     pool.run('winogradFilterSum', parts.count, (piece) => [
@@ -188,6 +255,7 @@ function blocksOf({ inputShape, outputShape, paddingHeight }: Sizes, side: TileS
   // A multiple of four.
   const block = Math.max(MINIMUM_BLOCK, Math.min(64, fitting)) & ~3;
   return {
+    block,
     sizes: [height, width, inChannels, outHeight, outWidth, outChannels, paddingHeight, side, block],
     scratchFloats:
       PASS_FLOATS + width * inChannels + positions * (block * (inChannels + outChannels) + 2 * LINE_FLOATS),
