@@ -3,6 +3,7 @@
     pip install numpy scipy pillow pyarrow
     python3 packages/image-data/scripts/image_fixtures.py
     python3 packages/image-data/scripts/color_fixtures.py
+    python3 packages/image-data/scripts/format_fixtures.py
     python3 packages/image-data/scripts/scaled_crop_fixtures.py
 
 The expectations are what PIL decodes and resizes.

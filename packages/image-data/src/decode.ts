@@ -1,11 +1,11 @@
 import { LocalgradError } from '@localgrad/core';
 import type { Sharp } from 'sharp';
-import { colorsOfInk, grayOf } from './colors.js';
-import { type ImageHeader, imageHeader, isJpeg } from './image-header.js';
+import { grayOf } from './formats/colors.js';
+import { colorsOf, formatNames, openImage, type SourceImage } from './formats/source-image.js';
 import { interpolate, mirror, readRegion } from './interpolate.js';
 import type { LabelMap } from './label-maps/png-values.js';
 import type { Pixels } from './pixels.js';
-import { loadSharp, type SharpFactory } from './sharp.js';
+import { loadSharp } from './sharp.js';
 
 /** A rectangle of the original image. */
 export interface Region {
@@ -43,12 +43,10 @@ export type GeometryRule = (height: number, width: number, map?: LabelMap) => Ge
 /** The default: the whole image. */
 export type Decoder = (content: Uint8Array, location: string, rule?: GeometryRule) => Promise<DecodedImage>;
 
-/** Maximum number of pixels; files with more are damaged or malicious. */
-const mostPixels = 2 ** 28;
-
 /**
- * Creates a decoder for JPEG, PNG and the other formats of sharp; it runs in sharp's worker threads. Transparency is
- * dropped, color profiles and the orientation in EXIF data are not applied, as in PIL and torchvision.
+ * Creates a decoder for JPEG, PNG, WebP, GIF, TIFF and AVIF; it runs in sharp's worker threads. Colors are those of PIL's
+ * `convert('RGB')`, as torchvision loads images: transparency is dropped, color profiles and the orientation in EXIF data are
+ * not applied, of animations the first frame is decoded. Gray images of 16 bits are scaled to 8, where PIL clips them.
  *
  * @throws LocalgradError `missing-dependency` without sharp; the decoder `invalid-data` with the image's location
  */
@@ -56,25 +54,16 @@ export async function createDecoder(channels: Channels): Promise<Decoder> {
   const sharp = await loadSharp();
   return async (content, location, rule) => {
     try {
-      const declared = imageHeader(content);
-      if (declared !== undefined) checkSize(declared, location);
-      const source = sharp(content, {
-        failOn: 'truncated',
-        limitInputPixels: mostPixels,
-        animated: false,
-        ignoreIcc: true,
-      });
-      const { image, header } =
-        isJpeg(content) && declared !== undefined ? { image: source, header: declared } : await opaque(sharp, source);
-      const geometry = rule?.(header.height, header.width) ?? {};
-      const { height, width, bytes } = await decoded(image, header, geometry, channels);
+      const source = await openImage(sharp, content, location);
+      const geometry = rule?.(source.height, source.width) ?? {};
+      const { height, width, bytes } = await decoded(source, geometry, channels);
       return { height, width, bytes };
     } catch (error) {
       if (LocalgradError.isInstance(error)) throw error;
       const message = error instanceof Error ? error.message : String(error);
       throw new LocalgradError(
         'invalid-data',
-        `${location}: expected an image (JPEG, PNG, WebP, …), found ${content.length} bytes that cannot be decoded: ${message}.`,
+        `${location}: expected an image (${formatNames}), found ${content.length} bytes that cannot be decoded: ${firstLine(message)}.`,
         { path: location },
         { cause: error },
       );
@@ -82,45 +71,27 @@ export async function createDecoder(channels: Channels): Promise<Decoder> {
   };
 }
 
-function checkSize({ height, width }: ImageHeader, location: string): void {
-  if (height * width <= mostPixels) return;
-  throw new LocalgradError(
-    'invalid-data',
-    `${location}: its header declares ${height}×${width} pixels, more than ${mostPixels.toLocaleString('en-US')}: the file is damaged, or too large to be decoded.`,
-    { path: location, height, width },
-  );
-}
-
-/**
- * Removes transparency, since sharp would weight the colors by it while it resizes, and applies the orientation of a TIFF file,
- * as PIL does for this format only. Other images are not decoded yet.
- */
-async function opaque(sharp: SharpFactory, source: Sharp): Promise<{ image: Sharp; header: ImageHeader }> {
-  const { height, width, space, hasAlpha, format, orientation = 1 } = await source.metadata();
-  const isInk = space === 'cmyk';
-  const isTurned = format === 'tiff' && orientation !== 1;
-  if (isInk || !(hasAlpha || isTurned)) return { image: source, header: { height, width, isInk } };
-  const colors = await colorsOf(isTurned ? source.rotate() : source, isInk);
-  const raw = { height: colors.height, width: colors.width, channels: 3 } as const;
-  return { image: sharp(colors.bytes, { raw, limitInputPixels: mostPixels }), header: { ...raw, isInk } };
+/** sharp repeats its messages, and some end with a dot. */
+function firstLine(message: string): string {
+  return message.split('\n', 1)[0]?.replace(/\.$/, '') ?? message;
 }
 
 /** sharp shrinks with antialiasing; `interpolate` does the rest. */
-async function decoded(source: Sharp, header: ImageHeader, geometry: Geometry, channels: Channels): Promise<Pixels> {
+async function decoded(source: SourceImage, geometry: Geometry, channels: Channels): Promise<Pixels> {
   const { region, resize, crop, flip = false, antialias = true } = geometry;
-  const from = region ?? { top: 0, left: 0, height: header.height, width: header.width };
+  const from = region ?? { top: 0, left: 0, height: source.height, width: source.width };
   const [height, width] = resize ?? [from.height, from.width];
   const grows = height > from.height || width > from.width;
   let pixels: Pixels;
   if (grows || !antialias) {
     const part = crop ?? { top: 0, left: 0, height, width };
-    pixels = await interpolated(source, header, from, [height, width], part, antialias);
+    pixels = await interpolated(source.image, from, [height, width], part, antialias);
     if (flip) pixels = mirror(pixels);
   } else {
-    let image = region === undefined ? source : source.extract(region);
+    let image = region === undefined ? source.image : source.image.extract(region);
     if (resize !== undefined) image = shrunk(image, height, width);
     if (crop !== undefined) image = image.extract(crop);
-    pixels = await colorsOf(flip ? image.flop() : image, header.isInk);
+    pixels = await colorsOf(flip ? image.flop() : image);
   }
   return channels === 3 ? pixels : grayOf(pixels);
 }
@@ -128,7 +99,6 @@ async function decoded(source: Sharp, header: ImageHeader, geometry: Geometry, c
 /** A part of an interpolated image, from the pixels that it needs. With antialiasing, sharp shrinks the axes that do not grow. */
 async function interpolated(
   source: Sharp,
-  { isInk }: ImageHeader,
   from: Region,
   [newHeight, newWidth]: readonly [number, number],
   part: Region,
@@ -143,19 +113,10 @@ async function interpolated(
   const image = isShrunk
     ? shrunk(source.extract(from), height, width).extract(read)
     : source.extract({ ...read, top: from.top + read.top, left: from.left + read.left });
-  const pixels = await colorsOf(image, isInk);
+  const pixels = await colorsOf(image);
   return interpolate(pixels, { ...rows, origin: read.top }, { ...columns, origin: read.left });
 }
 
 function shrunk(image: Sharp, height: number, width: number): Sharp {
   return image.resize({ width, height, fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false });
-}
-
-async function colorsOf(image: Sharp, isInk: boolean): Promise<Pixels> {
-  const plain = isInk
-    ? image.pipelineColourspace('cmyk').toColorspace('cmyk')
-    : image.toColorspace('srgb').removeAlpha();
-  const { data, info } = await plain.raw().toBuffer({ resolveWithObject: true });
-  const pixels = { height: info.height, width: info.width, channels: info.channels, bytes: data };
-  return isInk ? colorsOfInk(pixels) : pixels;
 }

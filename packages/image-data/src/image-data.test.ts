@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { dataset, isFolderPath, loadNamedOrFolder, openImages } from './dataset.js';
 import { createDecoder } from './decode.js';
+import { imageHeader } from './formats/image-header.js';
 import { centralGeometry } from './geometry.js';
-
 import { imageFolder } from './image-folder.js';
-import { imageHeader } from './image-header.js';
 import { expectations, fixture, hashOf } from './images.fixture.js';
 import { loadImages } from './load-images.js';
 import { inOrder } from './ordered-pool.js';

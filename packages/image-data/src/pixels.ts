@@ -1,4 +1,4 @@
-/** A decoded image whose channels, 3 or 4, lie next to each other. */
+/** A decoded image whose channels, 1 to 5, lie next to each other. */
 export interface Pixels {
   readonly height: number;
   readonly width: number;
