@@ -76,6 +76,9 @@ describe('dgl', () => {
   it('reports unknown options and heads', () => {
     expect(() => dgl({ haed: '1c2f' } as never)).toThrow(/option of dgl 'haed'. Did you mean 'head'\?/);
     expect(() => dgl({ head: '1c4f' })).toThrow(/Unknown head '1c4f'.*auglocal-dgl/);
-    expect(() => dgl({ head: '1c2f', featureDimension: 0 })).toThrow(/featureDimension/);
+    expect(() => dgl({ head: '1c2f', featureDimension: 0 })).toThrow(/^dgl: option 'featureDimension' is 0/);
+    expect(() => dgl({ widen: 2 })).toThrow(
+      /^dgl: head 'auglocal-dgl' has no option 'widen'; heads that have it: 0c1f/,
+    );
   });
 });

@@ -26,7 +26,7 @@ export function dgl(options: DglOptions = {}): LocalLearningMethod {
       { head: head.name, option },
     );
   }
-  const factory = typeof head === 'string' ? headFactory(head, headOptions) : head;
+  const factory = typeof head === 'string' ? headFactory(head, headOptions, 'dgl') : head;
   return {
     specVersion: 'v1',
     name: 'dgl',

@@ -87,6 +87,7 @@ describe('hpff', () => {
     [{ cascadeWeight: -1 }, /^hpff: .*cascadeWeight/],
     [{ head: 'dgl-cnn' }, /^hpff: option 'head' is 'dgl-cnn'; allowed: .*2c2f/],
     [{ loss: 'contrast' }, /option of hpff 'loss'/],
+    [{ widen: 0 }, /^hpff: option 'widen' is 0; allowed: positive integers\./],
   ])('rejects %j', (options, message) => {
     expect(() => hpff(options)).toThrow(message);
   });

@@ -35,8 +35,9 @@ export function hpff(options: HpffOptions = {}): LocalLearningMethod {
   rejectUnknownKeys('hpff', options, hpffOptionNames);
   const settings = { ...defaults, ...options };
   const windowOptions = { ...pick(options, mlmNames), incompleteWindows: 'skip', finalLoss: 'both' } as const;
-  const windows = mlm(dgl(pick(settings, headNames)), windowOptions, { decorator: 'hpff', method: 'hpff' });
+  // First, since it checks the options of both kinds of heads in the name of hpff.
   const reconstruction = infopro(pick(settings, [...headNames, ...infoProNames]), 'hpff');
+  const windows = mlm(dgl(pick(settings, headNames)), windowOptions, { decorator: 'hpff', method: 'hpff' });
   return {
     specVersion: 'v1',
     name: 'hpff',

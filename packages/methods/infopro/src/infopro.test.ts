@@ -175,7 +175,10 @@ describe('infopro', () => {
     [{ reconstruct: 'features' }, /image, input/],
     [{ decoder: 'large' }, /small, imagenet/],
     [{ decoder: 'imagenet', reconstruct: 'input' }, /reconstructs images/],
-    [{ head: 'infopro-imagenet', loss: 'contrast' }, /option 'loss' is for the heads 0c1f/],
+    [
+      { head: 'infopro-imagenet', loss: 'contrast' },
+      /^infopro: head 'infopro-imagenet' has no option 'loss'; heads that have it: 0c1f/,
+    ],
   ])('rejects options %j', (options, message) => {
     expect(() => infopro(options as InfoProOptions)).toThrow(message);
   });

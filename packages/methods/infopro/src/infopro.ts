@@ -167,12 +167,13 @@ function readOptions(options: InfoProOptions, used: string): NamedHeadFactory {
   if (headNames.includes(head) && !known.includes(head)) {
     requireOption(false, used, 'head', head, known.join(', '));
   }
-  return headFactory(head, {
+  const headOptions = {
     ...(loss === 'contrast' ? { loss } : {}),
     ...(widen === undefined ? {} : { widen }),
     ...(featureDimension === undefined ? {} : { featureDimension }),
     ...(temperature === undefined ? {} : { temperature }),
-  });
+  };
+  return headFactory(head, headOptions, used);
 }
 
 function networkWeights(options: InfoProOptions, modules: number): InfoProWeights {

@@ -159,27 +159,31 @@ export const headNames: readonly string[] = Object.keys(layouts);
  * An auxiliary head by its name in the literature: a classifier with softmax cross-entropy, or, for `XcYf`, a
  * projection with the supervised contrastive loss.
  *
+ * @param owner whose options these are, in messages; a method passes its name
  * @throws LocalgradError `unknown-name` (lists the names), `invalid-option`
  */
-export function headFactory(name: string, options: HeadFactoryOptions = {}): NamedHeadFactory {
+export function headFactory(
+  name: string,
+  options: HeadFactoryOptions = {},
+  owner = `headFactory '${name}'`,
+): NamedHeadFactory {
   const layout = Object.hasOwn(layouts, name) ? layouts[name] : undefined;
   if (layout === undefined) throw unknownName('head', name, headNames);
-  const where = `headFactory '${name}'`;
-  rejectUnknownKeys(where, options, ['widen', 'featureDimension', 'loss', 'temperature']);
+  rejectUnknownKeys(owner, options, ['widen', 'featureDimension', 'loss', 'temperature']);
   const { widen = 1, featureDimension = 128, loss = 'cross-entropy', temperature } = options;
-  requireOption(Number.isInteger(widen) && widen > 0, where, 'widen', widen, 'positive integers');
+  requireOption(Number.isInteger(widen) && widen > 0, owner, 'widen', widen, 'positive integers');
   const wide = Number.isInteger(featureDimension) && featureDimension > 0;
-  requireOption(wide, where, 'featureDimension', featureDimension, 'positive integers');
-  requireOption(['cross-entropy', 'contrast'].includes(loss), where, 'loss', loss, 'cross-entropy, contrast');
+  requireOption(wide, owner, 'featureDimension', featureDimension, 'positive integers');
+  requireOption(['cross-entropy', 'contrast'].includes(loss), owner, 'loss', loss, 'cross-entropy, contrast');
   const isContrast = loss === 'contrast';
   if (!isContrast && temperature !== undefined) {
-    throw new LocalgradError('invalid-option', `${where}: option 'temperature' is for loss 'contrast' only.`, { name });
+    throw new LocalgradError('invalid-option', `${owner}: option 'temperature' is for loss 'contrast' only.`, { name });
   }
   const [given] = Object.keys(options);
   if (given !== undefined && !/^\dc\df$/.test(name)) {
     throw new LocalgradError(
       'invalid-option',
-      `${where}: option '${given}' is for the heads ${headNames.filter((other) => /^\dc\df$/.test(other)).join(', ')} only.`,
+      `${owner}: head '${name}' has no option '${given}'; heads that have it: ${headNames.filter((other) => /^\dc\df$/.test(other)).join(', ')}.`,
       { name, option: given },
     );
   }
