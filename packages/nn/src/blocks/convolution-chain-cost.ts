@@ -9,6 +9,7 @@ import {
 } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
 import { gridBytes } from './pixel-grids.js';
+import { savesMap } from './saved-maps.js';
 import { isOrdinary, keepsShape } from './unit-convolution.js';
 
 /**
@@ -85,7 +86,7 @@ export function chainVjpPeak(structure: ChainStructure, batchSize: number, want:
   const inputGradient = (unit: ConvolutionUnit) => {
     touchGrids(ledger, unit, [unit.outputShape, unit.inputShape], batchSize);
     // Over the cotangent of the output.
-    if (keepsShape(unit)) ledger.give(bytes(unit));
+    if (writesInPlace(unit)) ledger.give(bytes(unit));
     ledger.take(bytesOf(unit.inputShape, batchSize));
   };
 
@@ -119,13 +120,14 @@ export function chainVjpPeak(structure: ChainStructure, batchSize: number, want:
     const below = at(units, index - 1, 'unit');
     if (want.parameters && isTrained(unit.weight)) {
       // Kernels activate a few images at a time, if they activate and convolve in one operation.
-      const activation = recompute && !isOrdinary(unit) ? bytes(below) : 0;
+      const isPiecewise = isOrdinary(unit) && savesMap('conv2dActivatedFilterGradient');
+      const activation = recompute && !isPiecewise ? bytes(below) : 0;
       ledger.take(activation);
       filterGradient(unit);
       ledger.give(activation);
     }
     inputGradient(unit);
-    if (!keepsShape(unit)) ledger.give(bytes(unit));
+    if (!writesInPlace(unit)) ledger.give(bytes(unit));
     throughNorm(below, false);
     if (want.release && !recompute) ledger.give(bytes(below));
   }
@@ -151,4 +153,8 @@ function touchGrids(
   if (dilation === 1) return;
   const [first, second] = shapes.map((shape) => gridBytes(shape, dilation, batchSize)) as [number, number];
   ledger.touch(Math.max(2 * first, first + second + Math.max(also, also > 0 ? second : 0), 2 * second));
+}
+
+function writesInPlace(unit: ConvolutionUnit): boolean {
+  return keepsShape(unit) && savesMap('conv2dInputGradientInPlace');
 }

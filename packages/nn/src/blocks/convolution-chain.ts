@@ -25,6 +25,7 @@ import {
 } from './convolution-unit.js';
 import { keepNormGradients } from './norm-steps.js';
 import { evaluationPass, TrainingPass } from './pass.js';
+import { savesMap } from './saved-maps.js';
 import {
   convolutionFilterGradient,
   convolutionInputGradient,
@@ -90,7 +91,9 @@ export class ConvolutionChain implements FrugalBlock, MeansBlock {
         return (isDirect ? this : byMap).vjp(pass, means, want);
       },
       peakBytes: (batchSize, want, means) =>
-        readsMeans(want) ? chainVjpPeak(options, batchSize, want, means) : byMap.peakBytes(batchSize, want, means),
+        readsMeans(want) && savesMap('pooledBatchNormGradient')
+          ? chainVjpPeak(options, batchSize, want, means)
+          : byMap.peakBytes(batchSize, want, means),
     };
     this.replicate = options.replicate;
     if (options.resize !== undefined) this.resize = options.resize;

@@ -22,6 +22,7 @@ import { Ledger } from './ledger.js';
 import { disposeStatistics, keepNormGradients, takeBatchStatistics } from './norm-steps.js';
 import { filterOf } from './parameter-values.js';
 import { evaluationPass, TrainingPass } from './pass.js';
+import { savesMap } from './saved-maps.js';
 import type { FrugalBlock } from './vjp-reads.js';
 
 /** Options of `normReluConvolution`. */
@@ -196,12 +197,17 @@ class NormReluConvolution implements FrugalBlock {
         vectorPairBytes(channels) + inputBytes(batchSize) + bytesOf(this.outputShape, batchSize),
       vjpPeakBytes: (batchSize, want) => {
         const ledger = new Ledger();
-        if (want.parameters && isTrained(this.#weight)) ledger.take(4 * this.#weight.size);
+        if (want.parameters && isTrained(this.#weight)) {
+          const activation = savesMap('conv2dActivatedFilterGradient') ? 0 : inputBytes(batchSize);
+          ledger.take(activation + 4 * this.#weight.size);
+          ledger.give(activation);
+        }
         if (!want.input && !this.#wantsNorm(want)) return ledger.peak;
         const outputBytes = bytesOf(this.outputShape, batchSize);
-        if (this.#keepsShape) ledger.give(outputBytes);
+        const isInPlace = this.#keepsShape && savesMap('conv2dInputGradientInPlace');
+        if (isInPlace) ledger.give(outputBytes);
         ledger.take(inputBytes(batchSize));
-        if (!this.#keepsShape) ledger.give(outputBytes);
+        if (!isInPlace) ledger.give(outputBytes);
         // dx reuses the buffer of its cotangent.
         ledger.take(vectorPairBytes(channels));
         return ledger.peak;
