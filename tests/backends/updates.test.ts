@@ -1,6 +1,6 @@
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { type Optimizer, Parameter, startOfTraining } from '@localgrad/core';
-import { adam, adamw, sgd } from '@localgrad/nn/optimizers';
+import { adam, adamw, clipped, sgd } from '@localgrad/nn/optimizers';
 import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';
 const optimizers: Readonly<Record<string, () => Optimizer>> = {
   sgd: () => sgd({ learningRate: 0.1, weightDecay: 1e-3 }),
   'sgd without Nesterov momentum': () => sgd({ learningRate: 0.1, nesterov: false }),
+  'clipped sgd': () => clipped(sgd({ learningRate: 0.1 }), { norm: 10 }),
   adam: () => adam({ learningRate: 0.01, weightDecay: 1e-3 }),
   adamw: () => adamw({ learningRate: 0.01, weightDecay: 0.1 }),
 };

@@ -4,7 +4,7 @@ import { standardCatalog } from '@localgrad/catalog';
 import type { HeadFactory, LocalLearningMethod, Weight } from '@localgrad/core';
 import { greedy } from '@localgrad/greedy';
 import { gatherScalars } from '@localgrad/kernels';
-import { adamw } from '@localgrad/nn/optimizers';
+import { adamw, clipped } from '@localgrad/nn/optimizers';
 import { heNormalFanOut } from '@localgrad/nn/random';
 import { type TapeHeadOptions, tapeHead } from '@localgrad/nn/tape';
 import { captureTensors, restoreTensors } from '@localgrad/train';
@@ -92,6 +92,12 @@ describe.skipIf(backend === undefined)('recorded steps equal ordinary ones', { t
     const factory = backboneFactory('mlp', { layers: 3, width: 8, dropout: 0.3 });
     const createOptimizer = () => adamw({ learningRate: 0.01 });
     const { status } = await compare({ ...small, factory, createOptimizer, accumulate: 2, seed: 5 });
+    expect(status).toMatchObject({ mode: 'recorded' });
+  });
+
+  it('with gradients that are clipped by their global norm', async () => {
+    const createOptimizer = () => clipped(adamw({ learningRate: 0.01 }), { norm: 0.1 });
+    const { status } = await compare({ ...small, createOptimizer });
     expect(status).toMatchObject({ mode: 'recorded' });
   });
 

@@ -4,6 +4,7 @@ import { dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
 import { gatherScalars } from '@localgrad/kernels';
 import { mlaan } from '@localgrad/mlaan';
+import { clipped, sgd } from '@localgrad/nn/optimizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { startNullDevice } from './null-device.fixture.js';
@@ -33,6 +34,16 @@ describe.skipIf(runtime === undefined)('a recorded step of ResNet-32', { timeout
     expect(recording.arenaBytes / recording.peakBytes).toBeLessThan(1.7);
     training.dispose();
   });
+});
+
+it.skipIf(runtime === undefined)('steps whose gradients are clipped are recorded', { timeout: 300_000 }, async () => {
+  const training = createTraining({
+    ...{ factory: cifarResNet({ depth: 8 }), method: dgl({ head: '1c2f' }), modules: 2, side: 8, batch: 2 },
+    createOptimizer: () => clipped(sgd({ learningRate: 0.1 }), { norm: 1 }),
+  });
+  for (let index = 0; index < 4; index++) await training.losses(index);
+  expect(training.step.recording).toMatchObject({ mode: 'recorded' });
+  training.dispose();
 });
 
 /** Counts the dispatches of `work`. */

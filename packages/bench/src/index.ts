@@ -10,6 +10,6 @@ export type { StepCost } from './measure.js';
 export { type BenchStepOptions, type PeerName, peerNames } from './options.js';
 export { checkOwnFile, markedPng, markedSvg, writeOwnFile } from './own-file.js';
 export { createProgress } from './progress.js';
-export { type RecordedStepFacts, recordedStep } from './recorded-step.js';
+export { type RecordedStepFacts, type RecordedStepOptions, recordedStep } from './recorded-step.js';
 export { splitMethods } from './split-methods.js';
 export { stepRecords } from './step-csv.js';

@@ -31,8 +31,9 @@ export interface PredictionOptions {
   /** Default: an optimizer with one state value per weight. */
   readonly optimizer?: Pick<Optimizer, 'stateBytes' | 'needsWholeStep'>;
   /**
-   * Of two micro-batches, count all gradients at every moment, as between the first and the last of more: a bound that grows
-   * from module to module by the same rule as that of other plans, for comparing many of them. Default false.
+   * Where gradients are stored, count all of them at every moment, as between the first and the last of several micro-batches:
+   * a bound that grows from module to module by the same rule as that of other plans, for comparing many of them. Default
+   * false.
    */
   readonly allGradients?: boolean;
   /** Micro-batches per step. Default 1. */
@@ -59,25 +60,27 @@ export type Predictable = Pick<
 
 /** Predicts peak memory by interpreting the schedules over byte counts instead of tensors. */
 export function predictPeak(compiled: Predictable, batchSize: number, options: PredictionOptions = {}): PeakPrediction {
-  const { optimizer, accumulate = 1, phase, allGradients = false } = options;
+  const { optimizer, accumulate = 1, phase } = options;
   const phases = phase === undefined ? compiled.phases : [phase];
   const partSize = Math.ceil(batchSize / accumulate);
   const holds = holdsGradients(options);
   // Micro-batches are slices of the batch, which stays in memory. Later parts of a plan receive them one after the other.
   const isFirst = compiled.range[0] === 0;
-  // Of two micro-batches, the first begins without gradients and the second ends without them; each one between has all.
-  const isLate = optimizer?.needsWholeStep === true || compiled.gradientDelay !== undefined;
-  const holdsSome = accumulate === 2 && !isLate && !allGradients;
+  const changes = changesOf(compiled, options);
   const peaks = phases.map((one) => {
-    const gradients = holds ? 4 * sum(trainedWeights(compiled, one).map(({ size }) => size)) : 0;
-    const held = holdsSome ? 0 : gradients;
+    const sizesOfGradients = holds ? trainedWeights(compiled, one).map(({ size }) => 4 * size) : [];
+    const gradients = sum(sizesOfGradients);
+    const held = changes.length > 0 ? 0 : gradients;
     const part = accumulate > 1 && isFirst ? imageBytes(compiled, partSize) : 0;
     const sizes = { batchSize, partSize, holdsGradients: holds };
-    const { modules, kept } = modulePeaks(compiled, one, sizes, holdsSome ? gradients : undefined);
-    return { kept, modules: modules.map((bytes) => (bytes === 0 ? 0 : bytes + held + part)) };
+    const walks = changes.map((change) => (change === 'wait' ? change : { waited: gradients }));
+    const { modules, kept } = modulePeaks(compiled, one, sizes, walks);
+    // An optimizer that needs all gradients replaces one after the other, when all activations have been freed.
+    const update = optimizer?.needsWholeStep === true ? gradients + Math.max(0, ...sizesOfGradients) : 0;
+    return { kept, update, modules: modules.map((bytes) => (bytes === 0 ? 0 : bytes + held + part)) };
   });
   const modules = compiled.modules.map((_, module) => Math.max(...peaks.map((one) => one.modules[module] ?? 0)));
-  const stepBytes = Math.max(...modules);
+  const stepBytes = Math.max(...modules, ...peaks.map(({ update }) => update));
   const keptBytes = Math.max(...peaks.map(({ kept = 0 }) => kept));
   const ownBytes = sum([...compiled.parameters.values()].map((parameter) => residentOf(parameter, optimizer)));
   const residentBytes = ownBytes + keptBytes;
@@ -86,6 +89,19 @@ export function predictPeak(compiled: Predictable, batchSize: number, options: P
     ...{ peakBytes: stepBytes + residentBytes + batchBytes, stepBytes, residentBytes, batchBytes, modules },
     ...(compiled.gradientDelay === undefined ? {} : { keptBytes }),
   };
+}
+
+/**
+ * How the stored gradients change in each micro-batch: they arrive and wait, or wait to be used. Empty where each micro-batch
+ * that counts has all of them: of more than two, those between the first and the last.
+ */
+function changesOf(
+  { gradientDelay }: Pick<CompiledPlan, 'gradientDelay'>,
+  { optimizer, accumulate = 1, allGradients = false }: PredictionOptions,
+): readonly ('wait' | 'use')[] {
+  if (allGradients || gradientDelay !== undefined) return [];
+  if (optimizer?.needsWholeStep === true) return accumulate === 1 ? ['wait'] : [];
+  return accumulate === 2 ? ['wait', 'use'] : [];
 }
 
 /** Whether all gradients of a step are stored until its end. */
@@ -137,12 +153,12 @@ interface ModulePeaks {
   readonly kept?: number;
 }
 
-/** @param waited bytes of the gradients that the first of two micro-batches leaves for the second one */
+/** @param gradients how stored gradients change in the micro-batches that count; empty: they do not */
 function modulePeaks(
   compiled: Predictable,
   phase: CompiledPhase,
   sizes: Pick<DelayedLoad, 'batchSize' | 'partSize' | 'holdsGradients'>,
-  waited?: number,
+  gradients: readonly NonNullable<BytesOptions['gradients']>[],
 ): ModulePeaks {
   const { partSize } = sizes;
   const modules = compiled.modules.map((block, index) =>
@@ -154,8 +170,7 @@ function modulePeaks(
   const load = { modules, heads, shared: phase.shared };
   const { gradientDelay, range } = compiled;
   if (gradientDelay === undefined) {
-    const walks: readonly BytesOptions[] =
-      waited === undefined ? [{}] : [{ gradients: 'wait' }, { gradients: { waited } }];
+    const walks: readonly BytesOptions[] = gradients.length === 0 ? [{}] : gradients.map((one) => ({ gradients: one }));
     const peaks = walks.map((options) => predictBytes(load, phase.schedule, range[0], options).modules);
     return { modules: compiled.modules.map((_, module) => Math.max(...peaks.map((own) => own[module] ?? 0))) };
   }

@@ -2,11 +2,12 @@ import {
   clockAt,
   type HeadFactory,
   independentPlan,
+  type Optimizer,
   type StepContext,
   startOfTraining,
   type TrainingPlan,
 } from '@localgrad/core';
-import { sgd } from '@localgrad/nn/optimizers';
+import { clipped, sgd } from '@localgrad/nn/optimizers';
 import { createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -127,6 +128,39 @@ describe('createTrainStep', () => {
     expect(groups.updates).toHaveLength(8);
     expect(whole.updates).toHaveLength(1);
     expect([...whole.gradients().keys()].sort()).toEqual([...groups.gradients().keys()].sort());
+  });
+
+  it.each([1, 2, 4])('clips the gradients of all modules and losses together, after %i micro-batches', (accumulate) => {
+    const compiled = compilePlain();
+    const batch = randomBatch(3);
+    const gradientsOf = (wrap: (optimizer: Optimizer) => Optimizer, parts: number) => {
+      const { optimizer, gradients } = recorder();
+      const step = createTrainStep({ compiled, optimizer: wrap(optimizer), accumulate: parts });
+      tf.dispose([...step.run(batch, startOfTraining).losses.values()]);
+      return gradients();
+    };
+    const plain = gradientsOf((optimizer) => optimizer, 1);
+    const norm = Math.hypot(...[...plain.values()].flat());
+    const before = tf.memory().numTensors;
+    const below = gradientsOf((optimizer) => clipped(optimizer, { norm: norm / 4 }), accumulate);
+    const above = gradientsOf((optimizer) => clipped(optimizer, { norm: norm * 4 }), accumulate);
+    expect(tf.memory().numTensors).toBe(before);
+    expect([...below.keys()].sort()).toEqual([...plain.keys()].sort());
+    for (const [name, values] of plain) {
+      values.forEach((value, index) => {
+        expect(Math.abs((below.get(name)?.[index] ?? Number.NaN) - value / 4), name).toBeLessThan(1e-6);
+        expect(Math.abs((above.get(name)?.[index] ?? Number.NaN) - value), name).toBeLessThan(1e-6);
+      });
+    }
+    batch.dispose();
+  });
+
+  it('predicts less memory for an optimizer that needs whole steps than with all gradients at every moment', () => {
+    const { compiled } = compileFour();
+    const optimizer = clipped(sgd({ learningRate: 0.1 }), { norm: 1 });
+    const predict = (allGradients: boolean) => compiled.predict(64, { optimizer, allGradients }).stepBytes;
+    expect(predict(false)).toBeLessThan(predict(true));
+    expect(predict(false)).toBeGreaterThanOrEqual(compiled.predict(64).stepBytes);
   });
 
   it('runs hooks after the update with clock, parameters and state, and uses the rate of the schedule', () => {

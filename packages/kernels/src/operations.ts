@@ -36,6 +36,7 @@ export const operations = Object.keys({
   averagePoolGradient: true,
   softmaxCrossEntropy: true,
   binaryCrossEntropy: true,
+  clipAll: true,
   sgdUpdateAll: true,
   adamUpdateAll: true,
   blendAll: true,

@@ -7,6 +7,7 @@ import {
   createNetwork,
   type LocalLearningMethod,
   type Network,
+  type Optimizer,
   type ParameterScope,
   type Partition,
   type PartitionSpec,
@@ -134,7 +135,7 @@ async function buildPlanOf(
     const gradientDelay = gradientDelayOf(config);
     const options = { scope, memory, labelSmoothing, delay, gradientDelay, ...targetsOf(images) };
     const compiled = compilePlan(network, method.plan(network), options);
-    const asynchrony = asynchronyOf(config, compiled);
+    const asynchrony = withOptimizer(config, catalog, (optimizer) => asynchronyOf(config, compiled, optimizer));
     const choices = {
       ...(budget === undefined ? {} : { budget }),
       ...(asynchrony === undefined ? {} : { asynchrony }),
@@ -166,9 +167,8 @@ function cutsOf(backbone: Backbone, { config, method, images, catalog }: CutSett
   if (memoryBudget === undefined && config.partition !== 'balanced-peak') {
     return { partition: resolvePartition(backbone.blocks, partitionOf(config, backbone.name), costOf), memory };
   }
-  const { batch, accumulate, ...optimization } = { ...runDefaults, ...config };
-  const optimizer = optimizerOf(optimization, catalog);
-  try {
+  const { batch, accumulate } = { ...runDefaults, ...config };
+  return withOptimizer(config, catalog, (optimizer) => {
     const trials = new TrialPlans({ backbone, method, batch, accumulate, optimizer, ...targetsOf(images) });
     if (memoryBudget !== undefined) {
       checkAlone(config);
@@ -183,6 +183,14 @@ function cutsOf(backbone: Backbone, { config, method, images, catalog }: CutSett
     const balanced = trials.balance(start);
     if (balanced === undefined) throw trials.problem ?? configError('modules', `${modules}; the method has no plan.`);
     return { partition: balanced.partition, memory };
+  });
+}
+
+/** Lends the optimizer of a config. */
+function withOptimizer<Result>(config: PlanConfig, catalog: Catalog, use: (optimizer: Optimizer) => Result): Result {
+  const optimizer = optimizerOf({ ...runDefaults, ...config }, catalog);
+  try {
+    return use(optimizer);
   } finally {
     optimizer.dispose();
   }

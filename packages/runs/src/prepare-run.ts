@@ -81,7 +81,7 @@ export async function prepareRun(
     const { seed, epochs, logEvery, accumulate, recordSteps, metric } = config;
     const workers =
       asynchrony !== undefined && isPipelined(config)
-        ? await runAsynchronousPipeline(config, compiled, data.train, names, asynchrony)
+        ? await runAsynchronousPipeline(config, { compiled, optimizer, images: data.train, names }, asynchrony)
         : undefined;
     const { batches, validationBatches, testBatches } = await createRunBatches(
       config,

@@ -4,7 +4,7 @@ import { fashionMnistSubset } from '@localgrad/data';
 import { dgl } from '@localgrad/dgl';
 import { withMlm } from '@localgrad/mlm';
 import { basicBlock, convBatchNormRelu, dense, dropout, stochasticDepth } from '@localgrad/nn/blocks';
-import { adamw, createOptimizer, sgd } from '@localgrad/nn/optimizers';
+import { adamw, clipped, createOptimizer, sgd } from '@localgrad/nn/optimizers';
 import { heNormalFanOut } from '@localgrad/nn/random';
 import { tapeBlock } from '@localgrad/nn/tape';
 import * as tf from '@tensorflow/tfjs';
@@ -39,6 +39,9 @@ const tape = (scope: Parameters<typeof dense>[0]['scope']): ReturnType<typeof ta
 describeBlock('tapeBlock', tape);
 
 describeOptimizer('sgd', () => sgd({ learningRate: 0.1 }), { fromConfig: createOptimizer });
+describeOptimizer('clipped sgd', () => clipped(sgd({ learningRate: 0.1 }), { norm: 5 }), {
+  fromConfig: createOptimizer,
+});
 describeOptimizer('adamw', () => adamw({ learningRate: 0.1 }), { fromConfig: createOptimizer });
 
 describeDataset('fashion-mnist-subset', fashionMnistSubset);

@@ -89,6 +89,7 @@ export function registerExplain(program: Command, present: Presenter): void {
     'accumulate',
     'asynchronous',
     'optimizer',
+    'clipNorm',
     'workers',
     'placement',
     'delay',

@@ -66,6 +66,15 @@ describe('train names the flag that is wrong, before it writes anything', () => 
       ['--schedule', 'constant', '--warmup', '0.1'],
       "--warmup: schedule 'constant' has no warm-up; allowed with: cosine.",
     ],
+    [['--clip-norm', '0'], '--clip-norm: expected a number > 0; found 0'],
+    [
+      ['--clip-norm', '1', '--workers', '2', '--backend', 'wasm'],
+      '--workers: the optimizer with --clip-norm needs the gradients of all modules in one call, so 2 workers',
+    ],
+    [
+      ['--clip-norm', '1', '--asynchronous', 'buffer: 2', '--method', 'dgl'],
+      'at its own time, but the optimizer with --clip-norm needs all gradients of a step at once.',
+    ],
     [['--optimizer', 'sgd(momentum: 0.5)', '--momentum', '0.6'], '--momentum: also set in the optimizer'],
     [
       ['--mlflow', 'localhost:5000'],

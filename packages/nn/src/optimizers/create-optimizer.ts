@@ -1,5 +1,6 @@
 import { type JsonObject, type Optimizer, unknownName } from '@localgrad/core';
 import { adam, adamw } from './adam.js';
+import { clipped } from './clipped.js';
 import { sgd } from './sgd.js';
 
 // Each optimizer validates its own options.
@@ -8,11 +9,17 @@ const optimizers: Readonly<Record<string, (options: never) => Optimizer>> = { sg
 /** Names that `createOptimizer` accepts. */
 export const optimizerNames: readonly string[] = Object.keys(optimizers);
 
-/** Creates an optimizer from its config, e.g. `{ optimizer: 'sgd', learningRate: 0.1 }`. @throws LocalgradError */
+/**
+ * Creates an optimizer from its config, e.g. `{ optimizer: 'sgd', learningRate: 0.1 }`; with `clipNorm`, a clipped one.
+ *
+ * @throws LocalgradError
+ */
 export function createOptimizer(config: JsonObject): Optimizer {
-  const { optimizer, ...options } = config;
+  const { optimizer, clipNorm, ...options } = config;
   const name = String(optimizer);
   const create = Object.hasOwn(optimizers, name) ? optimizers[name] : undefined;
   if (create === undefined) throw unknownName('optimizer', name, optimizerNames);
-  return create(options as never);
+  const created = create(options as never);
+  // `clipped` rejects norms that are no numbers.
+  return clipNorm === undefined ? created : clipped(created, { norm: clipNorm as number });
 }

@@ -35,6 +35,12 @@ describe('optimizerOf', () => {
     expect(optimizer(config)).toMatchObject(expected);
   });
 
+  it('clips the gradients of any optimizer', () => {
+    expect(optimizer({ clipNorm: 1 })).toMatchObject({ optimizer: 'sgd', momentum: 0.9, clipNorm: 1 });
+    expect(optimizer({ optimizer: 'own', clipNorm: 0.5 })).toEqual({ learningRate: 0.1, clipNorm: 0.5 });
+    expect(optimizer({})).not.toHaveProperty('clipNorm');
+  });
+
   it('does not pass sgd options to other optimizers', () => {
     expect(optimizer({ optimizer: 'own' })).toEqual({ learningRate: 0.1 });
   });

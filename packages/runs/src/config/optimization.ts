@@ -1,12 +1,30 @@
 import type { Catalog } from '@localgrad/catalog';
 import { type Optimizer, parseExpression, type Schedule } from '@localgrad/core';
+import { clipped } from '@localgrad/nn/optimizers';
 import { configError } from './config-error.js';
 import { type RunConfig, runConfigSchema } from './run-config.js';
 
 const ofSgd = ['momentum', 'nesterov', 'weightDecay'] as const;
 
 /** The keys that determine the optimizer. */
-export type OptimizerConfig = Pick<RunConfig, 'optimizer' | 'learningRate' | (typeof ofSgd)[number]>;
+export type OptimizerConfig = Pick<RunConfig, 'optimizer' | 'learningRate' | (typeof ofSgd)[number]> & ClippingConfig;
+
+type ClippingConfig = Partial<Pick<RunConfig, 'clipNorm'>>;
+
+/** The optimizer of a config, clipped if it has `clipNorm`. @throws LocalgradError `invalid-option`, `unknown-name` */
+export function optimizerOf(config: OptimizerConfig, catalog: Catalog): Optimizer {
+  const { clipNorm } = config;
+  const optimizer = unclippedOptimizer(config, catalog);
+  return clipNorm === undefined ? optimizer : clipped(optimizer, { norm: clipNorm });
+}
+
+/**
+ * Names the key `clipNorm` in a message about an optimizer that needs all gradients of a step, if it is why. Pass it in `mentions`
+ * of the error.
+ */
+export function withClipping(message: string, { clipNorm }: ClippingConfig): string {
+  return clipNorm === undefined ? message : message.replace('the optimizer needs', 'the optimizer with clipNorm needs');
+}
 
 /**
  * The optimizer of a config. The keys `momentum`, `nesterov` and `weightDecay` belong to `sgd`, whose expression may
@@ -14,7 +32,7 @@ export type OptimizerConfig = Pick<RunConfig, 'optimizer' | 'learningRate' | (ty
  *
  * @throws LocalgradError `invalid-option`, `unknown-name`
  */
-export function optimizerOf(config: OptimizerConfig, catalog: Catalog): Optimizer {
+function unclippedOptimizer(config: OptimizerConfig, catalog: Catalog): Optimizer {
   const { optimizer, learningRate } = config;
   const { name, options } = parseExpression(optimizer, 'optimizer');
   const given = ofSgd.filter((key) => config[key] !== runDefaults[key]);

@@ -131,6 +131,13 @@ export const runConfigSchema = z.strictObject({
   momentum: z.number().min(0).lt(1).default(0.9).describe('SGD momentum'),
   nesterov: z.boolean().default(true).describe('Nesterov momentum (optimizer: sgd)'),
   weightDecay: rate.default(1e-4).describe('L2 decay of all weights (optimizer: sgd)'),
+  clipNorm: z
+    .number()
+    .gt(0)
+    .optional()
+    .describe(
+      'clip gradients by the L2 norm of all gradients of a step together, e.g. 1; all of them are in memory at once (default: no clipping)',
+    ),
   labelSmoothing: z
     .number()
     .min(0)

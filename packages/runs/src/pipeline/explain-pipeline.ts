@@ -7,6 +7,7 @@ import {
   crossingsOf,
   describeParts,
 } from '@localgrad/pipeline';
+import { withClipping } from '../config/optimization.js';
 import { type ChosenPlacement, choosePlacement, type DividedRun, type PlacementBasis } from './choose-placement.js';
 import { type ForecastMachines, forecastPipeline, type PipelineForecast } from './forecast.js';
 import { isPipelined } from './is-pipelined.js';
@@ -111,7 +112,9 @@ async function divide(run: DividedRun, isAsynchronous: boolean): Promise<ChosenP
     checkDivisible(run.compiled, chosen.placement);
     return chosen;
   } catch (error) {
-    if (LocalgradError.isInstance(error) && error.code === 'invalid-option') return error.message;
+    if (LocalgradError.isInstance(error) && error.code === 'invalid-option') {
+      return withClipping(error.message, run.config);
+    }
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { formatPlacement } from '@localgrad/pipeline';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { buildPlan } from '../build-plan.js';
+import { optimizerOf } from '../config/optimization.js';
 import { resolveConfig } from '../config/resolve-config.js';
 import type { RunConfigInput } from '../config/run-config.js';
 import { explain } from '../explain.js';
@@ -108,6 +109,23 @@ describe('runPipeline', () => {
     dispose();
   });
 
+  it.each<[RunConfigInput, string]>([
+    [{ workers: 2 }, 'workers: '],
+    [{ placement: '0 1-3' }, 'placement: '],
+  ])('names the key that clips gradients: %j', async (input, place) => {
+    const config = resolveConfig({ ...base, ...input, clipNorm: 1 });
+    const { compiled, catalog, dispose } = await buildPlan(config, images);
+    const optimizer = optimizerOf(config, catalog);
+    const started = runPipeline(config, { compiled, optimizer, images, names: {}, withBatch: noBatch });
+    await expect(started).rejects.toThrow(
+      expect.objectContaining({
+        message: `${place}the optimizer with clipNorm needs the gradients of all modules in one call, so 2 workers cannot update theirs alone; allowed: 1 worker.`,
+        details: expect.objectContaining({ mentions: ['clipNorm'] }),
+      }),
+    );
+    dispose();
+  });
+
   it.each([{ workers: 2 }, { workers: 2, asynchronous: 'buffer: 2' }])(
     'explains that such optimizers cannot be divided: %j',
     async (input) => {
@@ -157,7 +175,11 @@ describe('asynchronous workers', () => {
   it('train groups of modules whose cuts nothing but activations crosses', async () => {
     const config = resolveConfig({ ...base, workers: 2, asynchronous });
     const plan = await buildPlan(config, images);
-    const pipeline = await runAsynchronousPipeline(config, plan.compiled, images, {}, plan.asynchrony ?? {});
+    const pipeline = await runAsynchronousPipeline(
+      config,
+      { compiled: plan.compiled, optimizer: {}, images, names: {} },
+      plan.asynchrony ?? {},
+    );
     plan.dispose();
     expect(pipeline.placement).toHaveLength(2);
     expect(pipeline.timing().map(({ module }) => module)).toEqual([0, 1, 2, 3]);
@@ -166,11 +188,34 @@ describe('asynchronous workers', () => {
   it('are rejected by the key of the config where something else crosses', async () => {
     const config = resolveConfig({ ...base, method: 'lam(dgl)', workers: 4, asynchronous });
     const plan = await buildPlan(config, images);
-    const pipeline = runAsynchronousPipeline(config, plan.compiled, images, {}, plan.asynchrony ?? {});
+    const pipeline = runAsynchronousPipeline(
+      config,
+      { compiled: plan.compiled, optimizer: {}, images, names: {} },
+      plan.asynchrony ?? {},
+    );
     await expect(pipeline).rejects.toThrow(
       /^workers: 4; allowed: 1, because head '.*' follows '.*' across the cut before module 1/,
     );
     plan.dispose();
+  });
+
+  it('are rejected, as simulated ones are, if the gradients of a step are clipped together', async () => {
+    const config = resolveConfig({ ...base, workers: 2, asynchronous, clipNorm: 1 });
+    const plan = await buildPlan(config, images);
+    const optimizer = optimizerOf(config, plan.catalog);
+    const pipeline = runAsynchronousPipeline(
+      config,
+      { compiled: plan.compiled, optimizer, images, names: {} },
+      plan.asynchrony ?? {},
+    );
+    await expect(pipeline).rejects.toThrow(
+      'workers: the optimizer with clipNorm needs the gradients of all modules in one call, so 2 workers cannot update theirs alone; allowed: 1 worker.',
+    );
+    plan.dispose();
+    const simulated = resolveConfig({ ...base, asynchronous, clipNorm: 1 });
+    await expect(buildPlan(simulated, images)).rejects.toThrow(
+      /^asynchronous: .*but the optimizer with clipNorm needs all gradients of a step at once/,
+    );
   });
 
   it('train on one machine', () => {

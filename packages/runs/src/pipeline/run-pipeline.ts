@@ -4,6 +4,7 @@ import { LocalgradError, type Optimizer } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
 import {
   type AsynchronousPipeline,
+  checkOptimizer,
   createAsynchronousPipeline,
   createPipeline,
   type MachineGroup,
@@ -67,14 +68,18 @@ export async function runPipeline(config: RunConfig, options: RunPipelineOptions
  */
 export async function runAsynchronousPipeline(
   config: RunConfig,
-  compiled: CompiledPlan,
-  images: PlanImages,
-  names: NameOptions,
+  { compiled, optimizer, images, names }: Pick<RunPipelineOptions, 'compiled' | 'optimizer' | 'images' | 'names'>,
   asynchronous: AsynchronousOptions,
 ): Promise<AsynchronousPipeline> {
   const { workers, placement = workers } = config;
   const options = { compiled, placement, ...workerOptions(config, images, names), asynchronous };
-  return inTermsOfPlacement(() => inTermsOfKeys(config, async () => createAsynchronousPipeline(options)));
+  return inTermsOfPlacement(() =>
+    inTermsOfKeys(config, async () => {
+      const pipeline = createAsynchronousPipeline(options);
+      checkOptimizer(optimizer, pipeline.placement.length);
+      return pipeline;
+    }),
+  );
 }
 
 /** Program and backend of a run's workers. @throws LocalgradError about a key of the config */

@@ -28,6 +28,15 @@ const namesOf = (kinds: readonly string[]) => Object.keys(inputsOf(kinds));
 
 /** Updates of several tensors in one call, with settings of their own. */
 export const updateCases: readonly KernelCase[] = [
+  ...[1e4, 10, 1e-3].map(
+    (norm): KernelCase => ({
+      kernel: 'clipAll',
+      label: `five gradients, norm ${norm}`,
+      inputs: shapes,
+      consumes: Object.keys(shapes),
+      run: (kernels, inputs) => kernels.clipAll(Object.values(inputs), norm),
+    }),
+  ),
   {
     kernel: 'sgdUpdateAll',
     label: 'five weights, two settings',

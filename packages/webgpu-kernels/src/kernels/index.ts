@@ -16,7 +16,7 @@ import { groupNorm, groupNormGradient } from './group-norm.js';
 import { groupedConv2d, groupedConv2dFilterGradient, groupedConv2dInputGradient } from './grouped-convolution.js';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
-import { adamUpdateAll, blendAll, sgdUpdateAll } from './updates.js';
+import { adamUpdateAll, blendAll, clipAll, sgdUpdateAll } from './updates.js';
 
 /** Training kernels on TensorFlow.js' WebGPU backend. Its own product of matrices is tiled, and taken as it is. */
 export function createWebGpuKernels(
@@ -57,6 +57,7 @@ export function createWebGpuKernels(
     averagePool: (...values) => averagePool(backend, ...values),
     averagePoolGradient: (...values) => averagePoolGradient(backend, ...values),
     softmaxCrossEntropy: (...values) => softmaxCrossEntropy(backend, ...values),
+    clipAll: (gradients, norm) => clipAll(updates, gradients, norm),
     sgdUpdateAll: (requests) => sgdUpdateAll(updates, requests),
     adamUpdateAll: (requests) => adamUpdateAll(updates, requests),
     blendAll: (requests) => blendAll(updates, requests),

@@ -1,5 +1,12 @@
 import { at, get } from '@localgrad/core';
-import type { AdamUpdate, AdamUpdateRequest, BlendRequest, SgdUpdate, SgdUpdateRequest } from '@localgrad/kernels';
+import {
+  type AdamUpdate,
+  type AdamUpdateRequest,
+  type BlendRequest,
+  type SgdUpdate,
+  type SgdUpdateRequest,
+  stockKernels,
+} from '@localgrad/kernels';
 import { dispose, type Tensor, tensor } from '@tensorflow/tfjs';
 import { alignedLength, type Flat, type FlatStorage } from '../flat-storage.js';
 import type { WebGpuBackend } from '../program.js';
@@ -143,6 +150,20 @@ function updateAll<Request, Result>({ recorder }: Updates, update: ChangingUpdat
       return results;
     });
   return recorder.log === undefined ? runGroups(() => {}) : recorder.log.update(runGroups);
+}
+
+/** Has no numbers that change: a replay repeats its operations as they are. */
+export function clipAll({ recorder }: Updates, gradients: readonly Tensor[], norm: number): Tensor[] {
+  if (recorder.refresh !== undefined) {
+    recorder.refresh.take<never>(
+      [],
+      () => ({}),
+      () => true,
+    );
+    return [...gradients];
+  }
+  const clip = () => stockKernels.clipAll(gradients, norm);
+  return recorder.log === undefined ? clip() : recorder.log.update(clip);
 }
 
 export function sgdUpdateAll(updates: Updates, requests: readonly SgdUpdateRequest[]): SgdUpdate[] {
