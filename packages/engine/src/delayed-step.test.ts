@@ -145,7 +145,7 @@ describe('delayed gradients', () => {
       }),
       { numRuns: 12, seed: 3 },
     );
-  }, 60_000);
+  });
 
   it('are 0 steps late by default, with the bits and the schedule of undelayed ones', () => {
     expect(compile(windows, { steps: 0 }).compiled.gradientDelay).toBeUndefined();
