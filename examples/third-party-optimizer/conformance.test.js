@@ -37,7 +37,8 @@ it('trains with gradients accumulated over micro-batches', { timeout: 60_000 }, 
   }
   expect(losses.at(-1)).toBeLessThan(0.7 * losses[0]);
   expect(tensors.at(-1)).toBe(tensors[1]);
-  expect(step.predict(8).stepBytes).toBeLessThan(
-    createTrainStep({ compiled, optimizer: lion({ learningRate: 1 }) }).predict(8).stepBytes,
+  // Of 8 images, activations take less than the gradients that wait for the second half.
+  expect(step.predict(32).stepBytes).toBeLessThan(
+    createTrainStep({ compiled, optimizer: lion({ learningRate: 1 }) }).predict(32).stepBytes,
   );
 });

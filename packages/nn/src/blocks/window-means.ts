@@ -17,7 +17,11 @@ export interface VjpToMeans {
 
 /** The VJP of a block whose output only reaches the loss by means over windows that fill its map without gaps. */
 export interface VjpOfMeans {
-  /** @param dy cotangent of the means, [batch, rows of windows, columns of windows, channels]; consumed */
+  /**
+   * As the block's own, from the cotangent of the means.
+   *
+   * @param dy [batch, rows of windows, columns of windows, channels]; consumed
+   */
   vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents;
   /** Peak bytes beyond those already allocated when it starts. @param means shape of the means of one sample */
   peakBytes(batchSize: number, want: Want, means: Shape3): number;

@@ -21,7 +21,7 @@ export function rowsOf(x: Tensor4D): { rows: number; channels: number } {
 }
 
 /** Runs a kernel that computes two sums per channel over each piece of the rows, and adds up the pieces. */
-export function sums(
+function sums(
   context: KernelContext,
   kernel: string,
   x: Tensor4D,
@@ -142,23 +142,17 @@ export function batchNormApply(
  * dx = scale/σ·(g − dShift/N − x̂·dScale/N), which is k0·g + k1·x + k2 per channel.
  */
 export function batchNormGradient(context: KernelContext, request: BatchNormGradientRequest): BatchNormGradient {
-  const { dy, x, normalization, mask, overwriteInput, wantMasked } = request;
+  const { dy, x, mask, overwriteInput, wantMasked } = request;
   const { heap, pool } = context;
   const { rows, channels } = rowsOf(x);
   const isMasked = mask !== 'none';
   const masked = isMasked && heap.shares(dy) ? heap.allocate<Tensor4D>(dy.shape) : dy;
-  const mode = mask === 'none' ? 0 : mask === 'recompute' ? 1 : 2;
 
-  return context.scratch(4 * 6 * channels, (affine) => {
-    writeAffine(context, affine, normalization);
-    const means = affine + 8 * channels;
-    const coefficients = affine + 12 * channels;
-    context.floats(means, channels).set(context.values(normalization.mean));
-    const input = heap.pointer(x);
+  return withGradientPlaces(context, request, (places) => {
+    const { input, output, means, affine, coefficients, mode } = places;
     const cotangent = heap.pointer(dy);
     const gradient = heap.pointer(masked);
-    const output = typeof mask === 'string' ? 0 : heap.pointer(mask);
-    const total = sums(context, 'batchNormGradientSums', x, (target, start, end) => [
+    const { dScale, dShift } = gradientSums(context, request, places, 'batchNormGradientSums', (target, start, end) => [
       cotangent,
       input,
       output,
@@ -172,9 +166,6 @@ export function batchNormGradient(context: KernelContext, request: BatchNormGrad
       channels,
       mode,
     ]);
-    const dScale = heap.allocate<Tensor1D>([channels]);
-    const dShift = heap.allocate<Tensor1D>([channels]);
-    writeCoefficients(context, coefficients, normalization, total, rows, dScale, dShift);
 
     const canOverwriteInput = overwriteInput && !heap.shares(x);
     const canOverwriteGradient = !wantMasked && !heap.shares(masked);
@@ -196,7 +187,62 @@ export function batchNormGradient(context: KernelContext, request: BatchNormGrad
   });
 }
 
-export function writeCoefficients(
+type GradientReads = Pick<BatchNormGradientRequest, 'x' | 'normalization' | 'mask'>;
+
+/** Addresses of what the kernels of a gradient read. */
+export interface GradientPlaces {
+  readonly input: number;
+  /** Of the activation whose sign is the ReLU's mask; 0 if there is none. */
+  readonly output: number;
+  /** Of all scales of x, then all shifts. */
+  readonly affine: number;
+  readonly means: number;
+  /** Of the coefficients of dx, which `gradientSums` writes. */
+  readonly coefficients: number;
+  /** How the ReLU's mask is found: 0 for no mask, 1 to recompute it, 2 for the sign of the output. */
+  readonly mode: number;
+}
+
+/** Lends scratch memory with what the kernels of a gradient read. */
+export function withGradientPlaces(
+  context: KernelContext,
+  { x, normalization, mask }: GradientReads,
+  use: (places: GradientPlaces) => BatchNormGradient,
+): BatchNormGradient {
+  const { heap } = context;
+  const { channels } = rowsOf(x);
+  return context.scratch(4 * 6 * channels, (affine) => {
+    writeAffine(context, affine, normalization);
+    const means = affine + 8 * channels;
+    context.floats(means, channels).set(context.values(normalization.mean));
+    return use({
+      input: heap.pointer(x),
+      output: typeof mask === 'string' ? 0 : heap.pointer(mask),
+      affine,
+      means,
+      coefficients: affine + 12 * channels,
+      mode: mask === 'none' ? 0 : mask === 'recompute' ? 1 : 2,
+    });
+  });
+}
+
+/** The gradients of scale and shift, from the sums of a kernel; writes the coefficients of dx. */
+export function gradientSums(
+  context: KernelContext,
+  { x, normalization }: GradientReads,
+  { coefficients }: GradientPlaces,
+  kernel: string,
+  argumentsOf: (target: number, start: number, end: number) => number[],
+): { readonly dScale: Tensor1D; readonly dShift: Tensor1D } {
+  const { rows, channels } = rowsOf(x);
+  const total = sums(context, kernel, x, argumentsOf);
+  const dScale = context.heap.allocate<Tensor1D>([channels]);
+  const dShift = context.heap.allocate<Tensor1D>([channels]);
+  writeCoefficients(context, coefficients, normalization, total, rows, dScale, dShift);
+  return { dScale, dShift };
+}
+
+function writeCoefficients(
   context: KernelContext,
   pointer: number,
   { mean, variance, epsilon, scale }: Normalization,
