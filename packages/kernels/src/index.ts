@@ -15,6 +15,7 @@ export {
   type RecordingStatus,
   type StepRecorder,
 } from './step-recorder.js';
+export { clipAll } from './stock/clipping.js';
 export { type GroupedConvolutions, groupByGroup } from './stock/grouped-convolution.js';
 export { moveStatistics, runningFactors } from './stock/running-statistics.js';
 export { stockKernels } from './stock-kernels.js';

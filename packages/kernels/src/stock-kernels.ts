@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { bothAxes } from './convolution-measures.js';
 import { binaryCrossEntropy } from './stock/binary-cross-entropy.js';
-import { clipAll } from './stock/clipping.js';
 import {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
@@ -61,7 +60,6 @@ export const stockKernels: TrainingKernels = {
   ...stockPooling,
   softmaxCrossEntropy,
   binaryCrossEntropy,
-  clipAll,
   sgdUpdateAll,
   adamUpdateAll,
   blendAll,

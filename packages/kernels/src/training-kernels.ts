@@ -259,10 +259,11 @@ export interface TrainingKernels {
   binaryCrossEntropy(logits: Tensor4D, targets: Tensor4D, weight: number): { loss: Scalar; gradient: Tensor4D };
   /**
    * PyTorch's `clip_grad_norm_`: gradients × min(1, norm / (‖all gradients‖₂ + 10⁻⁶)), in their order. Consumes the gradients.
+   * Optional, for kernels that record steps: `clipAll` of this package composes it of stock operations.
    *
    * @param norm largest norm of all gradients together; > 0
    */
-  clipAll(gradients: readonly Tensor[], norm: number): Tensor[];
+  clipAll?(gradients: readonly Tensor[], norm: number): Tensor[];
   /**
    * Updates of any number of weights, one result for each request.
    *

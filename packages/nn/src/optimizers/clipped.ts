@@ -1,5 +1,5 @@
 import { at, LocalgradError, type Optimizer, rejectUnknownKeys, requireOption } from '@localgrad/core';
-import { currentKernels } from '@localgrad/kernels';
+import { clipAll, currentKernels } from '@localgrad/kernels';
 
 /** Options of `clipped`. */
 export interface ClippingOptions {
@@ -32,10 +32,8 @@ export function clipped(optimizer: Optimizer, options: ClippingOptions): Optimiz
     needsWholeStep: true,
     stateBytes: (parameter) => optimizer.stateBytes(parameter),
     update(gradients, context) {
-      const results = currentKernels().clipAll(
-        gradients.map(({ gradient }) => gradient),
-        norm,
-      );
+      const tensors = gradients.map(({ gradient }) => gradient);
+      const results = currentKernels().clipAll?.(tensors, norm) ?? clipAll(tensors, norm);
       return optimizer.update(
         gradients.map(({ parameter }, index) => ({ parameter, gradient: at(results, index, 'gradient') })),
         context,

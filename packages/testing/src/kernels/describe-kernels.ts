@@ -56,6 +56,7 @@ export function describeTrainingKernels(
         'conv2dActivatedFilterGradient',
         'conv2dInputGradientInPlace',
         'pooledBatchNormGradient',
+        'clipAll',
       ]);
       expect(new Set(kernelCases.map(({ kernel }) => kernel))).toEqual(all);
     });

@@ -1,4 +1,3 @@
-import { stockKernels } from '@localgrad/kernels';
 import { binary as relaxed } from '../generated/relaxed-simd.js';
 import { binary as simd } from '../generated/simd.js';
 import { binary as threadedRelaxed } from '../generated/threaded-relaxed-simd.js';
@@ -91,7 +90,6 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     averagePoolGradient: (...values) => averagePoolGradient(context, ...values),
     softmaxCrossEntropy: (...values) => softmaxCrossEntropy(context, ...values),
     binaryCrossEntropy: (...values) => binaryCrossEntropy(context, ...values),
-    clipAll: stockKernels.clipAll,
     sgdUpdateAll: (requests) => sgdUpdateAll(context, requests),
     adamUpdateAll: (requests) => adamUpdateAll(context, requests),
     blendAll: (requests) => blendAll(context, requests),

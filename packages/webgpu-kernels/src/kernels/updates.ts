@@ -3,9 +3,9 @@ import {
   type AdamUpdate,
   type AdamUpdateRequest,
   type BlendRequest,
+  clipAll as clipByStockOperations,
   type SgdUpdate,
   type SgdUpdateRequest,
-  stockKernels,
 } from '@localgrad/kernels';
 import { dispose, type Tensor, tensor } from '@tensorflow/tfjs';
 import { alignedLength, type Flat, type FlatStorage } from '../flat-storage.js';
@@ -162,7 +162,7 @@ export function clipAll({ recorder }: Updates, gradients: readonly Tensor[], nor
     );
     return [...gradients];
   }
-  const clip = () => stockKernels.clipAll(gradients, norm);
+  const clip = () => clipByStockOperations(gradients, norm);
   return recorder.log === undefined ? clip() : recorder.log.update(clip);
 }
 
