@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { cifarResNet } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { clockAt, createNetwork, resolvePartition } from '@localgrad/core';
@@ -12,7 +14,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';
 // A software-emulated GPU needs half a second per step.
-const steps = Number(process.env.LOCALGRAD_TEST_STEPS ?? (name === 'webgpu' ? 60 : 1000));
+const steps = Number(process.env.LOCALGRAD_TEST_STEPS ?? (name === 'webgpu' ? 60 : name === 'wasm' ? 1000 : 500));
+
+/** Buffers of tensors that were not disposed of are not garbage; JavaScript's own garbage hides them. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+}
 
 describe(`${steps} steps on ${name}`, () => {
   let backend: BackendHandle;
@@ -38,6 +46,7 @@ describe(`${steps} steps on ${name}`, () => {
       const final = [...losses.values()].at(-1) as tf.Scalar;
       if (step % (steps / 10) === 0) {
         expect(Number.isFinite((await final.data())[0])).toBe(true);
+        collectGarbage();
         const { bytes } = await backend.memoryInUse();
         states.push({
           tensors: tf.memory().numTensors,

@@ -14,6 +14,7 @@ import {
 import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
+import { distinctEvaluations, type Evaluation } from './gradients/distinct-evaluations.js';
 import { checkHeadGradients } from './gradients/tensor-checks.js';
 import { evaluateHeads, expectMeasuredCosts, expectUnchangedByEvaluation } from './head-laws.js';
 import { perturb, randomBatch } from './random-tensors.js';
@@ -55,11 +56,11 @@ export interface MethodSuiteOptions extends GradientSuiteOptions {
   readonly costTolerance?: number;
 }
 
-/** Steps of a run of 100 in which gradients of heads are compared with finite differences. */
-const gradientSteps = [
-  { step: 0, hasNoise: false },
-  { step: 50, hasNoise: true },
-  { step: 99, hasNoise: false },
+/** Where in a run of 100 steps gradients of heads are compared with finite differences. */
+const gradientEvaluations: readonly Evaluation[] = [
+  { mode: trainingMode, clock: clockAt(0, 10, 10) },
+  { mode: { ...trainingMode, noise: { seed: 3, step: 50, part: 0 } }, clock: clockAt(50, 10, 10) },
+  { mode: trainingMode, clock: clockAt(99, 10, 10) },
 ];
 
 /**
@@ -176,9 +177,8 @@ export function describeMethod(
         const moduleInput = randomBatch(at(shapes, module, 'module'), 8, 3);
         const outputGradient = randomBatch(head.inputShape, 8, 4);
         const targets = { ...batch.targets, moduleInput, outputGradient };
-        for (const { step, hasNoise } of gradientSteps) {
-          const mode = hasNoise ? { ...trainingMode, noise: { seed: 3, step, part: 0 } } : trainingMode;
-          await checkHeadGradients(head, targets, 8, mode, { ...gradients, clock: clockAt(step, 10, 10) });
+        for (const { mode, clock } of await distinctEvaluations(head, targets, 8, gradientEvaluations)) {
+          await checkHeadGradients(head, targets, 8, mode, { ...gradients, clock });
         }
         tf.dispose([moduleInput, outputGradient]);
       }
