@@ -1,5 +1,5 @@
 // Runs the tests that every backend must pass on one backend: kernels compared with the reference, the conformance
-// suites, PyTorch's reference tensors, training steps, a thousand steps without leaks, and on webgpu a few recorded steps.
+// suites, PyTorch's reference tensors, training steps, hundreds of steps without leaks, and on webgpu a few recorded steps.
 // npm run test:backend -- tensorflow [--required] [options of vitest]
 import { spawnSync } from 'node:child_process';
 
