@@ -25,7 +25,14 @@ export function listOf(value: JsonValue | undefined, length: number): readonly J
 
 /** @throws LocalgradError `invalid-data` */
 export function countOf(value: JsonValue | undefined): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) throw mismatch();
+  const count = integerOf(value);
+  if (count < 0) throw mismatch();
+  return count;
+}
+
+/** @throws LocalgradError `invalid-data` */
+export function integerOf(value: JsonValue | undefined): number {
+  if (typeof value !== 'number' || !Number.isInteger(value)) throw mismatch();
   return value;
 }
 

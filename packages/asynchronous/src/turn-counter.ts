@@ -1,5 +1,5 @@
 import { at, type JsonValue } from '@localgrad/core';
-import { countOf, listOf, objectOf } from './stored-state.js';
+import { countOf, integerOf, listOf, objectOf } from './stored-state.js';
 
 /** How often a module trains, and on which batches. */
 export interface ModuleTiming {
@@ -60,7 +60,8 @@ export class TurnCounter {
   restore(state: JsonValue | undefined): void {
     const counts = listOf(state, this.#counts.length).map(objectOf);
     this.#counts = counts.map(({ updates, ages, repeated }) => {
-      return { updates: countOf(updates), ages: countOf(ages), repeated: countOf(repeated) };
+      // Negative in checkpoints of versions in which a worker could train on a batch of a step that it had not seen begin.
+      return { updates: countOf(updates), ages: integerOf(ages), repeated: countOf(repeated) };
     });
   }
 }

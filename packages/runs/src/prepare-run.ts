@@ -78,7 +78,7 @@ export async function prepareRun(
       );
     }
     const { compiled, asynchrony } = plan;
-    const { seed, epochs, logEvery, accumulate, recordSteps, metric } = config;
+    const { seed, epochs, evaluateEvery, logEvery, accumulate, recordSteps, metric } = config;
     const workers =
       asynchrony !== undefined && isPipelined(config)
         ? await runAsynchronousPipeline(config, { compiled, optimizer, images: data.train, names }, asynchrony)
@@ -108,6 +108,7 @@ export async function prepareRun(
         ...(validationBatches === undefined ? {} : { validationBatches }),
         testBatches,
         epochs,
+        evaluateEvery,
         logEvery,
         accumulate,
         seed,

@@ -2,6 +2,7 @@ import { LocalgradError } from '@localgrad/core';
 import { type MlflowTracker, mlflowTracker, tensorboardWriter } from '@localgrad/trackers';
 import type { Observer } from '@localgrad/train';
 import { z } from 'zod';
+import { recordedConfig } from './config/recorded-config.js';
 import type { RunConfig } from './config/run-config.js';
 import { EpochsFile } from './folder/epochs-file.js';
 import { removeFile, writeWhole } from './folder/files.js';
@@ -79,7 +80,7 @@ async function openMlflow(url: string, options: TrackerOptions, run: TrackedRun)
   const known = await knownMlflowRun(note, run.onProblem);
   const { MLFLOW_TRACKING_TOKEN: token, MLFLOW_TRACKING_USERNAME: username = '' } = process.env;
   const { MLFLOW_TRACKING_PASSWORD: password = '' } = process.env;
-  const parameters = Object.entries(run.config).flatMap(([key, value]) =>
+  const parameters = Object.entries(recordedConfig(run.config)).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, Array.isArray(value) ? value.join(',') : value] as const],
   );
   return mlflowTracker({

@@ -8,6 +8,7 @@ import { type EpochRecord, type Observer, probeModules, train } from '@localgrad
 import { type Arithmetic, arithmeticDifference, arithmeticOf } from './arithmetic.js';
 import { CheckpointClock } from './checkpoints/checkpoint-clock.js';
 import { CheckpointFolder } from './checkpoints/checkpoint-folder.js';
+import { recordedConfig } from './config/recorded-config.js';
 import type { RunConfig } from './config/run-config.js';
 import { divergenceOf } from './divergence.js';
 import { RunStopped, readEarlyStop, StopWatch, stopText } from './early-stop.js';
@@ -67,7 +68,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
   // A run that is resumed after it was stopped is an ordinary run again.
   await owned.remove(runFiles.stopped);
   await write(runFiles.identity, `${JSON.stringify(identity, null, 2)}\n`);
-  await write(runFiles.config, yamlText(config));
+  await write(runFiles.config, yamlText(recordedConfig(config)));
   await write(runFiles.environment, `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
   const arithmetic = arithmeticOf(backend);
   const difference = last === undefined ? undefined : arithmeticDifference(last.notes, arithmetic);

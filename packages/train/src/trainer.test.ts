@@ -48,6 +48,27 @@ describe('train', () => {
     });
   });
 
+  it('evaluates every few epochs, and after the last, with the same training', async () => {
+    const run = async (evaluateEvery?: number) => {
+      const { compiled, optimizer, dispose } = setUp(dgl(), 2);
+      const testBatches = toyBatches(16, 8, 2);
+      const batches = toyBatches(24, 8);
+      const result = await train({
+        ...{ compiled, optimizer, learningRate: 0.05, batches, testBatches, epochs: 5 },
+        ...(evaluateEvery === undefined ? {} : { evaluateEvery }),
+      });
+      dispose();
+      return result;
+    };
+    const [always, sometimes] = [await run(), await run(2)];
+    expect(always.epochs.every(({ testLoss }) => testLoss !== undefined)).toBe(true);
+    for (const [index, { losses, testLoss }] of sometimes.epochs.entries()) {
+      expect(losses).toEqual(always.epochs[index]?.losses);
+      expect(testLoss).toBe([2, 4, 5].includes(index + 1) ? always.epochs[index]?.testLoss : undefined);
+    }
+    expect(sometimes.testAccuracy).toBe(always.testAccuracy);
+  });
+
   it('learns, and is bit-identical for the same seed', async () => {
     const run = async (seed: number, epochs = 2) => {
       const { compiled, optimizer, dispose } = setUp(dgl(), 3, seed);

@@ -79,6 +79,28 @@ describe('the median rule', () => {
     });
   });
 
+  it('judges by the last evaluation where not every epoch has one', async () => {
+    const { runs, judge } = await prepared({ graceEpochs: 1, peers: 2 });
+    const accuracies = [
+      [undefined, 0.5, undefined, 0.6],
+      [undefined, 0.7, undefined, 0.8],
+      [undefined, 0.4],
+    ];
+    for (const [index, curve] of accuracies.entries()) {
+      const run = at(runs, index, 'runs');
+      mkdirSync(run, { recursive: true });
+      const records = curve.map((testAccuracy, epoch) => ({ type: 'epoch-end', epoch: epoch + 1, testAccuracy }));
+      writeFileSync(join(run, 'metrics.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    }
+    expect(curveOf(at(runs, 0, 'runs')).best).toEqual([undefined, 0.5, 0.5, 0.6]);
+    expect(await judge(2, 1)).toBeUndefined();
+    expect(await judge(2, 2)).toMatchObject({
+      epoch: 2,
+      testAccuracy: 0.4,
+      reason: '40.00 % after epoch 2, below the median of 2 earlier runs (60.00 %)',
+    });
+  });
+
   it('judges by the metric that the runs name, and by no runs of another one', async () => {
     const { runs, judge } = await prepared({ graceEpochs: 1, peers: 2 });
     const metric = { name: 'loss', lowerIsBetter: true };

@@ -76,7 +76,7 @@ export class MedianRule {
     });
     for (let epoch = graceEpochs; epoch <= completed; epoch++) {
       const value = own[epoch - 1];
-      if (value === undefined) return undefined;
+      if (value === undefined) continue;
       const late = peers.find(({ isComplete, curve }) => !isComplete && curve.best.length < epoch);
       if (late !== undefined) return { awaits: `epoch ${epoch} of '${late.name}'` };
       const others = peers.flatMap(({ curve }) =>
@@ -105,7 +105,7 @@ export class MedianRule {
     const runs = others.length === 1 ? '1 earlier run' : `${others.length} earlier runs`;
     const curve = (set: EvaluationSet) => curveOf(this.#folder, { sets: [set] }).best;
     const isAccuracy = metric.name === accuracyMetric.name;
-    const set = curve('validation').length > 0 ? 'validation ' : isAccuracy ? '' : 'test ';
+    const set = curve('validation').some((one) => one !== undefined) ? 'validation ' : isAccuracy ? '' : 'test ';
     const what = set === '' ? '' : `${set}${metric.name} `;
     const side = metric.lowerIsBetter ? 'above' : 'below';
     const reason = `${what}${formatMetric(metric, value)} after epoch ${epoch}, ${side} the median of ${runs} (${formatMetric(metric, middle)})`;

@@ -11,8 +11,8 @@ import { z } from 'zod';
 export interface Curve {
   /** The metric by which the run chooses epochs. */
   readonly metric: Metric;
-  /** Its best value up to each epoch, from epoch 1. */
-  readonly best: readonly number[];
+  /** Its best value up to each epoch, from epoch 1; undefined before the first evaluation. */
+  readonly best: readonly (number | undefined)[];
 }
 
 const values = z.record(z.string(), z.unknown());
@@ -35,7 +35,7 @@ export interface CurveOptions {
 
 /** The curve of a run according to its metrics so far; empty if it has not started. */
 export function curveOf(folder: string, { rule, sets = ['validation', 'test'] }: CurveOptions = {}): Curve {
-  const best: number[] = [];
+  const best: (number | undefined)[] = [];
   let metric = accuracyMetric;
   for (const line of textOf(join(folder, 'metrics.jsonl')).split('\n')) {
     if (!line.includes('"epoch-end"')) continue;
@@ -48,7 +48,8 @@ export function curveOf(folder: string, { rule, sets = ['validation', 'test'] }:
     // A loss that is not finite is the worst one.
     const isEvaluated = sets.some((set) => data[`${set}Metrics`]?.[own.name] !== undefined);
     const found = value ?? (own.lowerIsBetter && isEvaluated ? Number.POSITIVE_INFINITY : undefined);
-    if (found !== undefined) best.push(bestOf(own, [...best.slice(-1), found]) ?? found);
+    const before = best.at(-1);
+    best.push(found === undefined ? before : (bestOf(own, before === undefined ? [found] : [before, found]) ?? found));
   }
   const stop = rule === undefined ? undefined : stopIn(folder);
   return { metric, best: stop?.rule === rule ? best.slice(0, stop?.epoch) : best };

@@ -164,9 +164,8 @@ class AsynchronousPart {
   #takeTurn(input: SharedReplayBuffer): boolean {
     const { control, worker, seed } = this.#work;
     if (!control.isTurnOf(worker)) return false;
-    const { moment } = control;
-    const isActive = this.#part.phaseAt(moment.clock).schedule.length > 0;
-    const read = isActive ? input.read(() => readRandom(seed, worker - 1, this.#turns)) : undefined;
+    const before = control.moment;
+    const read = this.#isActiveAt(before) ? input.read(() => readRandom(seed, worker - 1, this.#turns)) : undefined;
     if (read === undefined) {
       if (!control.hasOrder) return false;
       // As in the simulation, a module that has nothing to read skips its turn.
@@ -174,8 +173,16 @@ class AsynchronousPart {
       return true;
     }
     const { batch, output, bytes } = read;
+    // The first worker may have begun steps since, and this batch be the data of one of them: no batch is from the future.
+    const moment = batch > before.clock.step ? control.moment : before;
+    if (!this.#isActiveAt(moment)) return true;
     this.#train({ batch, output, parts: decodeBatches(bytes).map(arrivedMicroBatch) }, moment);
     return true;
+  }
+
+  /** Whether the worker's modules train in the phase of a step. */
+  #isActiveAt({ clock }: Moment): boolean {
+    return this.#part.phaseAt(clock).schedule.length > 0;
   }
 
   #train({ batch, output, parts }: TurnInput, { clock, learningRate }: Moment): void {

@@ -37,17 +37,16 @@ function unclippedOptimizer(config: OptimizerConfig, catalog: Catalog): Optimize
   const { name, options } = parseExpression(optimizer, 'optimizer');
   const given = ofSgd.filter((key) => config[key] !== runDefaults[key]);
   const isOwn = (key: string) => Object.hasOwn(options, key);
-  const isSgd = name === runConfigSchema.shape.optimizer.parse(undefined);
-  const refused = given.find((key) => !isSgd || isOwn(key));
+  const refused = given.find((key) => !isSgd(name) || isOwn(key));
   if (refused !== undefined) {
     throw configError(
       refused,
-      isSgd
+      isSgd(name)
         ? `also set in the optimizer '${optimizer}'; remove one of them.`
         : `belongs to optimizer 'sgd' and has no effect on '${name}'.${otherPlace(name, refused, config, catalog)}`,
     );
   }
-  if (!isSgd) return catalog.optimizer(optimizer, { learningRate });
+  if (!isSgd(name)) return catalog.optimizer(optimizer, { learningRate });
   const momentum = isOwn('momentum') ? options.momentum : config.momentum;
   const nesterov = config.nesterov && Number(momentum) > 0;
   const own = { momentum: config.momentum, nesterov, weightDecay: config.weightDecay };
@@ -60,6 +59,15 @@ function otherPlace(name: string, key: (typeof ofSgd)[number], config: Optimizer
   const options = catalog.entry('optimizers', name)?.options;
   if (options?.includes(key) === false) return ` Options of '${name}': ${options.join(', ')}.`;
   return ` Options of '${name}' go into its expression: "${name}(${key}: ${config[key]})".`;
+}
+
+/** Whether a key is an option of `sgd`, but the config has another optimizer. */
+export function isOfOtherOptimizer(key: string, { optimizer }: Pick<RunConfig, 'optimizer'>): boolean {
+  return (ofSgd as readonly string[]).includes(key) && !isSgd(parseExpression(optimizer, 'optimizer').name);
+}
+
+function isSgd(name: string): boolean {
+  return name === runConfigSchema.shape.optimizer.parse(undefined);
 }
 
 /** The learning-rate schedule of a config. @throws LocalgradError `invalid-option`, `unknown-name` */

@@ -215,6 +215,9 @@ export const runConfigSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe("also measure how linearly separable each module's features are, after training"),
+  evaluateEvery: count
+    .default(1)
+    .describe('number of epochs between evaluations on test and validation images; the last epoch is always evaluated'),
   logEvery: count.default(20).describe('number of steps between readings of the losses'),
 });
 

@@ -38,9 +38,13 @@ function isIgnored(key: string, config: Conditions): boolean {
 
 /** Whether another key decides the value, or leaves it without effect. */
 function isDecided(key: string, config: Conditions): boolean {
-  const { backend = 'auto' } = config;
+  return decidedKeys(config).includes(key) || isOfOtherBackend(key, config);
+}
+
+/** Whether only other backends than that of the config read a key. */
+export function isOfOtherBackend(key: string, { backend = 'auto' }: Pick<Conditions, 'backend'>): boolean {
   const reader = backendKeys.get(key);
-  return decidedKeys(config).includes(key) || (reader !== undefined && backend !== 'auto' && backend !== reader);
+  return reader !== undefined && backend !== 'auto' && backend !== reader;
 }
 
 /** The keys of a config that differ from their defaults and have an effect. */

@@ -93,3 +93,18 @@ it('a run records the number of modules of its partition', async () => {
   expect(result?.summary.config).toMatchObject({ partition: [1, 1, 2], modules: 3 });
   expect(parse(readFileSync(join(run, 'config.yaml'), 'utf8'))).toMatchObject({ modules: 3 });
 });
+
+it.each<[RunConfigInput, readonly string[]]>([
+  [{}, ['momentum', 'nesterov', 'weightDecay']],
+  [{ optimizer: 'sgd(momentum: 0.5)' }, ['momentum', 'nesterov', 'weightDecay']],
+  [{ optimizer: 'adam', learningRate: 0.001 }, []],
+  [{ backend: 'wasm' }, ['momentum', 'nesterov', 'weightDecay', 'relaxedSimd']],
+])('the file of a run with %j has the keys that are read, %j, and is that of the same run', async (more, read) => {
+  const run = join(folder, 'run');
+  const config = configOf(more);
+  await executeRun({ config, folder: run, resume: 'auto' });
+  const recorded = parse(readFileSync(join(run, 'config.yaml'), 'utf8'));
+  const conditional = ['momentum', 'nesterov', 'weightDecay', 'relaxedSimd', 'tf32', 'recordSteps'];
+  expect(Object.keys(recorded).filter((key) => conditional.includes(key))).toEqual(read);
+  expect(configIdOf(runConfigSchema.parse(recorded))).toBe(configIdOf(config));
+});
