@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';
 // A software-emulated GPU needs half a second per step.
-const steps = Number(process.env.LOCALGRAD_TEST_STEPS ?? (name === 'webgpu' ? 60 : name === 'wasm' ? 1000 : 500));
+const steps = Number(process.env.LOCALGRAD_TEST_STEPS ?? (name === 'webgpu' ? 30 : name === 'wasm' ? 1000 : 500));
 
 /** Buffers of tensors that were not disposed of are not garbage; JavaScript's own garbage hides them. */
 function collectGarbage(): void {
