@@ -30,7 +30,7 @@ import {
 
 pack();
 inspectTarballs();
-for (const name of ['@localgrad/statistics', '@localgrad/trackers', '@localgrad/dgl']) measureAlone(name);
+for (const name of ['@localgrad/statistics', '@localgrad/dgl']) measureAlone(name);
 if (install()) {
   runConsumers();
   runInstalledCommand();

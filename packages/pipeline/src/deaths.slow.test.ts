@@ -7,9 +7,11 @@ import { useWorkers } from './workers.fixture.js';
 
 const workers = useWorkers();
 
-const deaths = 30;
+const deaths = Number(process.env.LOCALGRAD_TEST_KILLS ?? 30);
 const epochs = 3;
 const steps = 5 * epochs;
+/** So that the deaths cover the run. */
+const mostSteps = Math.round((2 * steps) / deaths);
 const config = { method: 'mlaan(dgl)', delay: 1 };
 const placements = [2, 3, '0 1-3', '0-1 2 3', 4];
 
@@ -33,7 +35,7 @@ describe('a run on several workers', () => {
     let resume: TrainingCheckpoint | undefined;
     for (let death = 0; death < deaths; death++) {
       const done = resume?.progress.step ?? 0;
-      const step = Math.min(steps - 1, done + random.integer(2));
+      const step = Math.min(steps - 1, done + random.integer(1 + mostSteps));
       const { saved, ended } = await run({
         config: { ...config, death: { step, how: 'exit', module: random.integer(4) } },
         workers: {
