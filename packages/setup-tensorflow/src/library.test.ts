@@ -141,7 +141,7 @@ const drop =
   (_, response) => {
     const content = contents.get(path) ?? expect.unreachable();
     response.writeHead(200, { 'content-length': content.length });
-    response.write(content.subarray(0, 100_000), () => response.socket?.end());
+    response.write(content.subarray(0, 100_000), () => setTimeout(() => response.socket?.end(), 300));
   };
 
 describe('the library of a release', () => {
@@ -187,7 +187,7 @@ describe('the library of a release', () => {
   it('is rejected if a server declares more than it sends', async () => {
     const lie: Answer = (_, response) => {
       response.writeHead(200, { 'content-length': 500 });
-      response.write('short', () => response.socket?.end());
+      response.write('short', () => setTimeout(() => response.socket?.end(), 300));
     };
     answers.set(
       file(0),
