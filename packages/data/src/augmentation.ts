@@ -55,9 +55,10 @@ export function augment<T extends SampleValues>(
   const top = random.integer(2 * pad + 1) - pad;
   const left = random.integer(2 * pad + 1) - pad;
   const isFlipped = random.uniform() < 0.5 && flip;
-  const columns = Int32Array.from({ length: width }, (_, column) =>
-    locate((isFlipped ? width - 1 - column : column) + left, width, padding),
-  );
+  const columns = new Int32Array(width);
+  for (let column = 0; column < width; column++) {
+    columns[column] = locate((isFlipped ? width - 1 - column : column) + left, width, padding);
+  }
   // Without a flip, columns first … last − 1 are one stretch of the source.
   const first = isFlipped ? width : Math.max(0, -left);
   const last = isFlipped ? width : Math.min(width, width - left);
@@ -73,12 +74,15 @@ export function augment<T extends SampleValues>(
       const stretch = source.subarray(from + (first + left) * channels, from + (last + left) * channels);
       target.set(stretch, to + first * channels);
     }
-    copyColumns(source, from, target, to, columns.subarray(0, first), 0, channels, fill);
-    copyColumns(source, from, target, to, columns.subarray(last), last, channels, fill);
+    copyColumns(source, from, target, to, columns, 0, first, channels, fill);
+    copyColumns(source, from, target, to, columns, last, width, channels, fill);
   }
 }
 
-/** Columns of a row from `start` on; column −1 of the source is padding. */
+/**
+ * Columns `start` … `end` − 1 of a row; column −1 of the source is padding. Plain loops over one array: views and functions for each row
+ * and pixel took two thirds of the time.
+ */
 function copyColumns(
   source: SampleValues,
   from: number,
@@ -86,18 +90,17 @@ function copyColumns(
   to: number,
   columns: Int32Array,
   start: number,
+  end: number,
   channels: number,
   fill: number,
 ): void {
-  columns.forEach((x, index) => {
-    const at = to + (start + index) * channels;
-    if (x < 0) {
-      target.fill(fill, at, at + channels);
-      return;
-    }
-    const offset = from + x * channels - at;
-    for (let value = at; value < at + channels; value++) target[value] = source[offset + value] as number;
-  });
+  let at = to + start * channels;
+  for (let column = start; column < end; column++) {
+    const x = columns[column] as number;
+    const next = at + channels;
+    if (x < 0) for (; at < next; at++) target[at] = fill;
+    else for (let value = from + x * channels; at < next; at++, value++) target[at] = source[value] as number;
+  }
 }
 
 /** Index in the image; −1 for zero padding. */
