@@ -62,7 +62,7 @@ function pack() {
     const report = reports.find(({ name }) => name === entry.name);
     if (report !== undefined) entry.tarball = join(tarballs, report.filename.replace('@', '').replace('/', '-'));
     entry.files = report?.files.map(({ path }) => path) ?? [];
-    check(`${entry.name} can be packed`, report !== undefined, ran(result));
+    check(`${entry.name} can be packed`, result.status === 0 && report !== undefined, ran(result));
   }
   // The dependencies in this list are built before the test runs.
   const listed = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8')).devDependencies;

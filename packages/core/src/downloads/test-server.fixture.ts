@@ -65,7 +65,7 @@ export function sendPart(content: Uint8Array, bytes: number, then: 'drop' | 'sta
         'content-range': `bytes ${start}-${content.length - 1}/${content.length}`,
       });
     response.write(content.subarray(start, start + bytes), () => {
-      // A client that is told of the end discards what it has not read yet: a busy one needs time.
+      // A client that receives the end discards what it has not read yet: a busy one needs time.
       if (then === 'drop') setTimeout(() => response.socket?.end(), 300);
     });
   };
