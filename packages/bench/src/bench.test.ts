@@ -146,7 +146,7 @@ describe('benchStep', () => {
     expect(missing).toEqual([{ name: 'ordinary', reason: expect.stringContaining('does not record steps') }]);
   });
 
-  it('predicts and measures with the requested optimizer and accumulation', async () => {
+  it('predicts and measures with the requested optimizer, clipping and accumulation', async () => {
     const small = { ...options, methods: [], include: [], repeats: 2 };
     const { rows } = await benchStep(small, quiet);
     const adam = await benchStep({ ...small, optimizer: 'adam' }, quiet);
@@ -154,6 +154,10 @@ describe('benchStep', () => {
     // Adam has two state values per weight, SGD one.
     expect(withAdam.predictedPeakBytes).toBeGreaterThan(plain.predictedPeakBytes ?? Number.NaN);
     expect(withAdam.peakBytes).toBeGreaterThan(plain.peakBytes ?? Number.NaN);
+    // Clipping needs all gradients of a step at once.
+    const clipped = at((await benchStep({ ...small, clipNorm: 1 }, quiet)).rows, 0, 'row');
+    expect(clipped.predictedPeakBytes).toBeGreaterThan(plain.predictedPeakBytes ?? Number.NaN);
+    expect(clipped.peakBytes).toBeGreaterThan(plain.peakBytes ?? Number.NaN);
     const large = { ...small, batch: 32 };
     const whole = at((await benchStep(large, quiet)).rows, 0, 'row');
     const parts = at((await benchStep({ ...large, accumulate: 4 }, quiet)).rows, 0, 'row');
@@ -181,11 +185,14 @@ describe('benchStep', () => {
     }
   });
 
-  it('reports peers as missing if they cannot measure the optimizer', async () => {
+  it.each([
+    [{ optimizer: 'adam' }, /'sgd' without clipping and accumulation only; found optimizer 'adam', accumulate 1/],
+    [{ clipNorm: 1 }, /found optimizer 'sgd', clipNorm 1, accumulate 1/],
+  ])('reports peers as missing if they cannot measure %o', async (optimization, expected) => {
     const include: PeerName[] = ['stock-tape', 'pytorch'];
-    const { missing } = await benchStep({ ...options, methods: [], include, optimizer: 'adam' }, quiet);
+    const { missing } = await benchStep({ ...options, methods: [], include, ...optimization }, quiet);
     expect(missing.map(({ name }) => name)).toEqual(include);
-    for (const { reason } of missing) expect(reason).toMatch(/'sgd' without accumulation only; found optimizer 'adam'/);
+    for (const { reason } of missing) expect(reason).toMatch(expected);
   });
 
   it('computes the median', () => {

@@ -9,6 +9,8 @@ export interface MeasuredNetwork extends NetworkConfig {
   readonly batch: number;
   /** Expression of the optimizer; default `sgd`. */
   readonly optimizer?: string;
+  /** Largest norm of all gradients of a step together; default: gradients are not clipped. */
+  readonly clipNorm?: number | undefined;
   /** Micro-batches per step (gradient accumulation); default 1. */
   readonly accumulate?: number;
   readonly image: Shape3;

@@ -4,7 +4,6 @@ import { findOptional, selectBackend } from '@localgrad/backends';
 import { LocalgradError, startOfTraining } from '@localgrad/core';
 import { createTrainStep } from '@localgrad/engine';
 import type { RecordingStatus } from '@localgrad/kernels';
-import { clipped } from '@localgrad/nn/optimizers';
 import { buildPlan } from '@localgrad/runs';
 import * as tf from '@tensorflow/tfjs';
 import { optimizerOf } from './optimization.js';
@@ -23,8 +22,6 @@ interface Dawn {
 export interface RecordedStepOptions extends MeasuredNetwork {
   /** Method expression. */
   readonly method: string;
-  /** Largest norm of all gradients of a step; default: gradients are not clipped. */
-  readonly clipNorm?: number | undefined;
 }
 
 /** A step is recorded after two equal ones; the first creates the optimizer's state. */
@@ -36,12 +33,11 @@ const steps = 6;
  *
  * @throws LocalgradError `missing-dependency` without the package `webgpu`
  */
-export async function recordedStep({ clipNorm, ...options }: RecordedStepOptions): Promise<RecordedStepFacts> {
+export async function recordedStep(options: RecordedStepOptions): Promise<RecordedStepFacts> {
   await provideNullDevice();
   const backend = await selectBackend('webgpu');
   const { accumulate = 1, batch, image, classes } = options;
-  const plain = await optimizerOf(options);
-  const optimizer = clipNorm === undefined ? plain : clipped(plain, { norm: clipNorm });
+  const optimizer = await optimizerOf(options);
   const { compiled, dispose } = await buildPlan({ ...options, seed: 1 }, { imageShape: image, classes });
   const trainStep = createTrainStep({ compiled, optimizer, accumulate });
   const random = randomBatch(batch, image, classes);

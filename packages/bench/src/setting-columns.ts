@@ -10,6 +10,7 @@ export const settingNames = [
   'stem_module',
   'memory',
   'optimizer',
+  'clip_norm',
   'accumulate',
 ] as const;
 
@@ -17,7 +18,7 @@ type Settings = Pick<MeasuredNetwork, 'image' | 'classes'> & Partial<MeasuredNet
 
 /** The columns of `settingNames`; empty where a setting was left to its default, or does not exist. */
 export function settingColumns(settings: Settings): CsvRecord {
-  const { image, classes, width, partition, stemModule, memory, optimizer, accumulate } = settings;
+  const { image, classes, width, partition, stemModule, memory, optimizer, clipNorm, accumulate } = settings;
   return {
     image: image.join('x'),
     classes,
@@ -26,6 +27,7 @@ export function settingColumns(settings: Settings): CsvRecord {
     stem_module: stemModule ?? null,
     memory: memory ?? null,
     optimizer: optimizer ?? null,
+    clip_norm: clipNorm ?? null,
     accumulate: accumulate ?? null,
   };
 }

@@ -209,10 +209,18 @@ const unitTable = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
 
 /**
  * Maps every byte with the 256-entry table of its channel. A plain loop, because `Float32Array.from` with a function is
- * ten times slower.
+ * ten times slower; colors in one pass, because a pass per channel takes 1.6 times as long.
  */
 function lookUp(bytes: Uint8Array, table: Float32Array, channels: number): Float32Array {
   const values = new Float32Array(bytes.length);
+  if (channels === 3) {
+    for (let at = 0; at < bytes.length; at += 3) {
+      values[at] = table[bytes[at] as number] as number;
+      values[at + 1] = table[256 + (bytes[at + 1] as number)] as number;
+      values[at + 2] = table[512 + (bytes[at + 2] as number)] as number;
+    }
+    return values;
+  }
   for (let channel = 0; channel < channels; channel++) {
     const start = channel * 256;
     for (let at = channel; at < bytes.length; at += channels) {

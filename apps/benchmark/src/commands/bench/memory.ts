@@ -75,6 +75,7 @@ export function registerBenchMemory(bench: Command, terminal: Terminal, present:
     'stemModule',
     'memory',
     'optimizer',
+    'clipNorm',
     'backend',
     'threads',
   ]);
@@ -86,9 +87,13 @@ export function registerBenchMemory(bench: Command, terminal: Terminal, present:
     .action((flags: Flags) =>
       present(async () => {
         const finish = await prepareOutput(flags, memoryRecords, memoryFigure);
-        const { backbone, width, modules, partition, stemModule, memory, optimizer, backend, threads } =
-          await resolveRunConfig(command);
-        const network = { backbone, width, modules, partition, stemModule, memory, optimizer, backend, threads };
+        const config = await resolveRunConfig(command);
+        const { backbone, width, modules, partition, stemModule } = config;
+        const { memory, optimizer, clipNorm, backend, threads } = config;
+        const network = {
+          ...{ backbone, width, modules, partition, stemModule },
+          ...{ memory, optimizer, clipNorm, backend, threads },
+        };
         const { methods, budget, measureUpTo, classes, accumulate } = flags;
         const image = parseShape(flags.image);
         const options = { ...network, methods, budgetBytes: budget, measureUpTo, classes, accumulate, image };

@@ -94,9 +94,12 @@ describe('bench memory', () => {
       return at(rows, 0, 'row');
     };
     const [plain, adam, parts] = [await rowOf(), await rowOf('--optimizer', 'adam'), await rowOf('--accumulate', '4')];
+    const clipped = await rowOf('--clip-norm', '1');
     expect(adam.residentBytes).toBeGreaterThan(plain.residentBytes);
     expect(parts.largestBatch).toBeGreaterThan(plain.largestBatch);
     expect(parts.measured?.batch).toBe(4);
+    // All gradients are in memory at the end of the step, but no temporary tensors of updates before.
+    expect(clipped.measured).not.toEqual(plain.measured);
   }, 60_000);
 
   it('has no ratio to end-to-end training that does not fit', async () => {

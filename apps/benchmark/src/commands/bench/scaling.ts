@@ -85,7 +85,10 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
     .option('--warmup-steps <number>', 'untimed steps per method before them', wholeNumber, 2)
     .option('--image <shape>', 'height x width x channels', '32x32x3')
     .option('--classes <number>', 'number of classes', wholeNumber, 10);
-  addConfigFlags(command, ['width', 'stemModule', 'memory', 'batch', 'optimizer', 'backend', 'threads', 'relaxedSimd']);
+  addConfigFlags(command, [
+    ...(['width', 'stemModule', 'memory', 'batch', 'optimizer', 'clipNorm'] as const),
+    ...(['backend', 'threads', 'relaxedSimd'] as const),
+  ]);
   addOutputFlags(addAccumulateFlag(command))
     .addHelpText(
       'after',
@@ -94,7 +97,7 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
     .action((flags: Flags) =>
       present(async () => {
         const finish = await prepareOutput(flags, scalingRecords, scalingFigure);
-        const { width, stemModule, memory, batch, optimizer, backend, threads, relaxedSimd } =
+        const { width, stemModule, memory, batch, optimizer, clipNorm, backend, threads, relaxedSimd } =
           await resolveRunConfig(command);
         const { methods, depths, moduleCounts, repeats, warmupSteps: warmup, classes, accumulate } = flags;
         const image = parseShape(flags.image);
@@ -105,6 +108,7 @@ export function registerBenchScaling(bench: Command, terminal: Terminal, present
           memory,
           batch,
           optimizer,
+          clipNorm,
           accumulate,
           backend,
           threads,

@@ -151,6 +151,7 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
     'memory',
     'batch',
     'optimizer',
+    'clipNorm',
     'backend',
     'threads',
     'relaxedSimd',
@@ -168,11 +169,11 @@ export function registerBenchStep(bench: Command, terminal: Terminal, present: P
         const finish = await prepareOutput(flags, stepRecords, stepFigure);
         const config = await resolveRunConfig(step);
         const { backbone, width, modules, partition, stemModule } = config;
-        const { memory, batch, optimizer, backend, threads, relaxedSimd } = config;
+        const { memory, batch, optimizer, clipNorm, backend, threads, relaxedSimd } = config;
         const { methods, repeats, warmupSteps, include, classes, accumulate, python } = flags;
         const options = {
           ...{ backbone, width, modules, partition, stemModule },
-          ...{ memory, batch, optimizer, backend, threads, relaxedSimd },
+          ...{ memory, batch, optimizer, clipNorm, backend, threads, relaxedSimd },
           methods,
           repeats,
           warmup: warmupSteps,
