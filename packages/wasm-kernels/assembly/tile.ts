@@ -44,7 +44,7 @@ export function put(y: usize, v0: v128, v1: v128, lanes: i32): void {
   }
 }
 
-function putSome(y: usize, v0: v128, v1: v128, lanes: i32): void {
+export function putSome(y: usize, v0: v128, v1: v128, lanes: i32): void {
   let v = v0;
   let left = lanes;
   if (left >= 4) {

@@ -6,6 +6,7 @@ import type { Strides } from './convolution-problem.js';
 import { convolve, convolveInPlace, sizeArguments } from './convolve.js';
 import { accumulate } from './elementwise.js';
 import { copyBytesOf } from './image-copies.js';
+import { packedBytesOf, packFilter } from './packed-filter.js';
 import { winogradFilterGradient, winogradSide } from './winograd.js';
 
 /** Number of partial filter gradients: few enough to need little memory, enough for the threads of a desktop. */
@@ -40,7 +41,18 @@ export function conv2dInputGradient(
   geometry: ConvolutionGeometry,
   added?: tf.Tensor4D,
 ): tf.Tensor4D {
-  const dx = inputGradient(context, dy, filter, inputShape, geometry);
+  const [kernelHeight, kernelWidth] = filter.shape;
+  const measures = convolutionMeasures(inputShape, filter.shape, geometry);
+  const { strideHeight, strideWidth } = measures;
+  const [top, left] = [kernelHeight - 1 - measures.paddingHeight, kernelWidth - 1 - measures.paddingWidth];
+  const dx = context.heap.allocate<tf.Tensor4D>(inputShape);
+  if (strideHeight !== 1 || strideWidth !== 1 || top < 0 || left < 0) {
+    gatherGradient(context, dy, filter, dx, measures, added);
+    return dx;
+  }
+  const sizes = { inputShape: dy.shape, kernelHeight, kernelWidth, outputShape: inputShape };
+  const strides = { strideHeight, strideWidth, paddingHeight: top, paddingWidth: left };
+  convolve(context, { x: dy, filter, ...sizes, ...strides, isTurned: true }, dx);
   return added === undefined ? dx : accumulate(context, dx, added);
 }
 
@@ -68,45 +80,30 @@ export function conv2dInputGradientInPlace(
   return added === undefined ? dy : accumulate(context, dy, added);
 }
 
-function inputGradient(
-  context: KernelContext,
-  dy: tf.Tensor4D,
-  filter: tf.Tensor4D,
-  inputShape: Shape4,
-  geometry: ConvolutionGeometry,
-): tf.Tensor4D {
-  const [kernelHeight, kernelWidth] = filter.shape;
-  const measures = convolutionMeasures(inputShape, filter.shape, geometry);
-  const { strideHeight, strideWidth } = measures;
-  const [top, left] = [kernelHeight - 1 - measures.paddingHeight, kernelWidth - 1 - measures.paddingWidth];
-  if (strideHeight === 1 && strideWidth === 1 && top >= 0 && left >= 0) {
-    const dx = context.heap.allocate<tf.Tensor4D>(inputShape);
-    const sizes = { inputShape: dy.shape, kernelHeight, kernelWidth, outputShape: inputShape };
-    const strides = { strideHeight, strideWidth, paddingHeight: top, paddingWidth: left };
-    convolve(context, { x: dy, filter, ...sizes, ...strides, isTurned: true }, dx);
-    return dx;
-  }
-  return gatherGradient(context, dy, filter, inputShape, measures);
-}
-
+/** dx, plus `added` if given. */
 function gatherGradient(
   context: KernelContext,
   dy: tf.Tensor4D,
   filter: tf.Tensor4D,
-  inputShape: Shape4,
+  dx: tf.Tensor4D,
   strides: Strides,
-): tf.Tensor4D {
-  const { heap, pool } = context;
+  added: tf.Tensor4D | undefined,
+): void {
+  const { heap } = context;
   const [kernelHeight, kernelWidth] = filter.shape;
-  const sizes = sizeArguments(inputShape, dy.shape, kernelHeight, kernelWidth, strides);
-  const dx = heap.allocate<tf.Tensor4D>(inputShape);
+  const sizes = sizeArguments(dx.shape, dy.shape, kernelHeight, kernelWidth, strides);
   const [from, to] = [heap.pointer(dy), heap.pointer(dx)];
-  const images = pieces(inputShape[0], IMAGE_PIECES);
-  context.scratch(4 * filter.size, (swapped) => {
-    swapChannels(context, filter, swapped);
-    pool.run('inputGradient', images.count, (piece) => [from, swapped, to, ...images.bounds(piece), ...sizes]);
+  const addend = added === undefined ? 0 : heap.pointer(added);
+  const images = pieces(dx.shape[0], IMAGE_PIECES);
+  const problem = { filter, kernelHeight, kernelWidth, inputShape: dy.shape, outputShape: dx.shape, isTurned: true };
+  context.scratch(packedBytesOf(problem), (packed) => {
+    packFilter(context, problem, packed);
+    context.pool.run('inputGradient', images.count, (piece) => [
+      ...[from, packed, to, addend],
+      ...images.bounds(piece),
+      ...sizes,
+    ]);
   });
-  return dx;
 }
 
 export function conv2dFilterGradient(
@@ -172,24 +169,4 @@ function filterGradient(
     pool.run('sumArrays', parts.count, (piece) => [partial, to, images.count, size, ...parts.bounds(piece)]);
     return dw;
   });
-}
-
-/** [kh, kw, ci, co] → [kh, kw, co, ci] at `pointer`. Filters are small, so plain loops suffice. */
-function swapChannels(context: KernelContext, filter: tf.Tensor4D, pointer: number): void {
-  const [kernelHeight, kernelWidth, inChannels, outChannels] = filter.shape;
-  const source = context.values(filter);
-  const target = context.floats(pointer, filter.size);
-  const taps = kernelHeight * kernelWidth;
-  const plane = inChannels * outChannels;
-  for (let tap = 0; tap < taps; tap++) {
-    swap(source.subarray(tap * plane, (tap + 1) * plane), target, tap * plane, inChannels, outChannels);
-  }
-}
-
-function swap(source: Float32Array, target: Float32Array, start: number, rows: number, columns: number): void {
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      target[start + column * rows + row] = source[row * columns + column] as number;
-    }
-  }
 }

@@ -3,14 +3,13 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { type KernelContext, pieces } from './context.js';
 import type { ConvolutionProblem, Strides } from './convolution-problem.js';
 import { type ImageCopies, imageCopies, runCopies } from './image-copies.js';
+import { packedBytesOf, packFilter } from './packed-filter.js';
 import { leastImages, winogradConvolve, winogradConvolveInPlace, winogradSide } from './winograd.js';
 
 /** Maximum number of pieces of a batch: enough to balance threads, few enough to be worth a call each. */
 const PIECES = 32;
 /** Target size of a band: it fits into the L2 cache together with a tile of the filter. */
 const BAND_FLOATS = 24_576;
-/** Output channels per tile of a packed filter. */
-const LANES = 8;
 
 /** The shape arguments of every convolution kernel (assembly/), in order. */
 export function sizeArguments(
@@ -48,17 +47,14 @@ export function convolveInPlace(context: KernelContext, problem: ConvolutionProb
  */
 function directConvolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): void {
   const { heap, pool } = context;
-  const { x, filter, inputShape, outputShape, kernelHeight, kernelWidth, isTurned } = problem;
-  const [batch, , , inChannels] = inputShape;
-  const outChannels = outputShape[3];
+  const { x, inputShape, outputShape, kernelHeight, kernelWidth } = problem;
   const sizes = sizeArguments(inputShape, outputShape, kernelHeight, kernelWidth, problem);
-  const taps = kernelHeight * kernelWidth;
   const packedBytes = packedBytesOf(problem);
   const { band, bandBytes } = bandOf(problem);
-  const images = pieces(batch, PIECES);
+  const images = pieces(inputShape[0], PIECES);
   context.scratch(packedBytes + bandBytes * pool.threads, (packed) => {
-    const [from, to, weights] = [heap.pointer(x), heap.pointer(y), heap.pointer(filter)];
-    pool.run('packFilter', 1, () => [weights, packed, taps, inChannels, outChannels, isTurned ? 1 : 0]);
+    const [from, to] = [heap.pointer(x), heap.pointer(y)];
+    packFilter(context, problem, packed);
     pool.run('convolve', images.count, (piece) => [
       from,
       packed,
@@ -80,14 +76,13 @@ function directConvolveInPlace(
   which: readonly number[],
 ): void {
   const { heap, pool } = context;
-  const { x, filter, inputShape, kernelHeight, kernelWidth, paddingHeight, paddingWidth, isTurned } = problem;
+  const { x, inputShape, kernelHeight, kernelWidth, paddingHeight, paddingWidth } = problem;
   const [, height, width, channels] = inputShape;
-  const taps = kernelHeight * kernelWidth;
   const packedBytes = packedBytesOf(problem);
   const { band, bandBytes } = bandOf(problem);
   context.scratch(packedBytes + (bytes + bandBytes) * pool.threads, (packed) => {
-    const [from, weights] = [heap.pointer(x), heap.pointer(filter)];
-    pool.run('packFilter', 1, () => [weights, packed, taps, channels, channels, isTurned ? 1 : 0]);
+    const from = heap.pointer(x);
+    packFilter(context, problem, packed);
     runCopies(pool, 'convolveInPlace', which, (piece) => [
       from,
       packed,
@@ -99,10 +94,6 @@ function directConvolveInPlace(
       bytes + bandBytes,
     ]);
   });
-}
-
-function packedBytesOf({ inputShape, outputShape, kernelHeight, kernelWidth }: ConvolutionProblem): number {
-  return 4 * LANES * Math.ceil(outputShape[3] / LANES) * kernelHeight * kernelWidth * inputShape[3];
 }
 
 /** Output rows of a band, and the bytes of the input rows that it reads, if they are copied. */

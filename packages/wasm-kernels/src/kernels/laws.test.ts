@@ -87,6 +87,23 @@ describe('laws of convolution', () => {
     );
   });
 
+  it('adds a tensor to the input gradient as an operation of its own does, bit for bit', () => {
+    fc.assert(
+      fc.property(convolutions, (c) => {
+        withoutLeak(() => {
+          const shape = shapes(c);
+          const [w, dy, added] = [normal(shape.w, c.seed), normal(shape.y, c.seed + 1), normal(shape.x, c.seed + 2)];
+          const before = added.dataSync();
+          const gradient = kernels.conv2dInputGradient(dy, w, shape.x, c, added);
+          const expected = kernels.accumulate(kernels.conv2dInputGradient(dy, w, shape.x, c), added);
+          expect(gradient.dataSync()).toEqual(expected.dataSync());
+          expect(added.dataSync()).toEqual(before);
+        });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('doubling an argument doubles the result, bit for bit', () => {
     fc.assert(
       fc.property(convolutions, (c) => {
