@@ -38,6 +38,18 @@ export function matrixProduct(
   }
 }
 
+// Products of the matrices firstMatrix … lastMatrix − 1 of a batch. A step is the distance between the matrices of a or b in bytes, 0 if
+// there is only one.
+export function matrixProducts(
+  a: usize, b: usize, c: usize, panels: usize, firstMatrix: i32, lastMatrix: i32,
+  rows: i32, inner: i32, columns: i32, transposeA: i32, transposeB: i32, aStep: usize, bStep: usize, panelBytes: i32, thread: i32,
+): void {
+  const cStep = (<usize>(rows * columns)) << 2;
+  for (let index = <usize>firstMatrix; index < <usize>lastMatrix; index++) {
+    matrixProduct(a + index * aStep, b + index * bStep, c + index * cStep, panels, 0, rows, 0, columns, rows, inner, columns, transposeA, transposeB, panelBytes, thread);
+  }
+}
+
 function block(a: usize, rowBytes: usize, packed: usize, c: usize, outBytes: usize, height: i32, width: i32, depth: i32, isFirst: bool): void {
   for (let j = 0; j < width; j += 8) {
     const lanes = min(8, width - j);

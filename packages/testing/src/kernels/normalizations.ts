@@ -144,6 +144,8 @@ const groupNorms = [
   { x: [2, 3, 5, 5], groups: 5 },
   { x: [35, 8, 8, 8], groups: 1 },
   { x: [4, 1, 1, 12], groups: 3 },
+  { x: [300, 1, 1, 13], groups: 1 },
+  { x: [3, 1, 1, 8], groups: 1 },
 ] as const;
 
 export const groupNormCases = groupNorms.flatMap(({ x, groups }): KernelCase[] => {

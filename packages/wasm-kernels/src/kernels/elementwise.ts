@@ -25,6 +25,20 @@ export function clamp<T extends tf.Tensor>(context: KernelContext, x: T, low: nu
   return y;
 }
 
+/** A function of each element, computed by a kernel with the arguments x, y, start and end. */
+export function elementwise<T extends tf.Tensor>(
+  context: KernelContext,
+  kernel: 'exponential' | 'errorFunction',
+  x: T,
+): T {
+  const { heap, pool } = context;
+  const y = heap.allocate<T>(x.shape);
+  const [from, to] = [heap.pointer(x), heap.pointer(y)];
+  const parts = elementPieces(x.size);
+  pool.run(kernel, parts.count, (piece) => [from, to, ...parts.bounds(piece)]);
+  return y;
+}
+
 export function reluGradient(context: KernelContext, dy: tf.Tensor4D, output: tf.Tensor4D, slope: number): tf.Tensor4D {
   const { heap, pool } = context;
   const dx = heap.allocate<tf.Tensor4D>(dy.shape);

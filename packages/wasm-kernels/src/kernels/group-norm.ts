@@ -6,6 +6,7 @@ import type {
 } from '@localgrad/kernels';
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
+import { isRowNorm, rowNorm, rowNormGradient } from './row-norm.js';
 
 /** Sizes of a problem, and the kernel arguments for a range of images. */
 function measures(x: Tensor4D, groups: number) {
@@ -26,8 +27,10 @@ function overGroup(group: number, groupChannels: number, value: (channel: number
 export function groupNorm(
   context: KernelContext,
   x: Tensor4D,
-  { groups, epsilon, scale, shift }: GroupNormParameters,
+  parameters: GroupNormParameters,
 ): GroupStatistics & { readonly output: Tensor4D } {
+  if (isRowNorm(x, parameters)) return rowNorm(context, x, parameters);
+  const { groups, epsilon, scale, shift } = parameters;
   const { heap, pool } = context;
   const { batch, positions, channels, groupChannels, count, rest } = measures(x, groups);
   const output = heap.allocate<Tensor4D>(x.shape);
@@ -77,6 +80,7 @@ export function groupNorm(
  */
 export function groupNormGradient(context: KernelContext, request: GroupNormGradientRequest): GroupNormGradient {
   const { dy, x, statistics, parameters } = request;
+  if (isRowNorm(x, parameters)) return rowNormGradient(context, request);
   const { groups, epsilon, scale } = parameters;
   const { heap, pool } = context;
   const { batch, positions, channels, groupChannels, count, rest } = measures(x, groups);

@@ -23,6 +23,7 @@ import {
 import {
   accumulate,
   clamp,
+  elementwise,
   globalAveragePool,
   globalAveragePoolGradient,
   reluGradient,
@@ -30,7 +31,7 @@ import {
 } from './elementwise.js';
 import { groupNorm, groupNormGradient } from './group-norm.js';
 import { groupedConv2d, groupedConv2dFilterGradient, groupedConv2dInputGradient } from './grouped-convolution.js';
-import { matMul } from './matrix-product.js';
+import { batchMatMul, matMul } from './matrix-product.js';
 import { pooledBatchNormGradient } from './pooled-batch-norm.js';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
 import { adamUpdateAll, blendAll, sgdUpdateAll } from './updates.js';
@@ -79,7 +80,10 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     groupNormGradient: (request) => groupNormGradient(context, request),
     accumulate: (a, b) => accumulate(context, a, b),
     clamp: (x, low, high) => clamp(context, x, low, high),
+    exp: (x) => elementwise(context, 'exponential', x),
+    erf: (x) => elementwise(context, 'errorFunction', x),
     matMul: (...values) => matMul(context, ...values),
+    batchMatMul: (...values) => batchMatMul(context, ...values),
     mapAxis: (...values) => mapAxis(context, ...values),
     reluGradient: (...values) => reluGradient(context, ...values),
     globalAveragePool: (x) => globalAveragePool(context, x),

@@ -132,3 +132,66 @@ describe('matMul', () => {
     tf.dispose([a, b]);
   });
 });
+
+describe('batchMatMul', () => {
+  const variants = useVariants();
+  const batches = [
+    [[3], [3]],
+    [
+      [2, 9],
+      [2, 9],
+    ],
+    [[], [17]],
+    [[1], [40]],
+    [[5], [1, 1]],
+    [[1, 1], [5]],
+  ];
+
+  it.each(batches)('multiplies each matrix of a batch as matMul does, bit for bit: %j × %j', (left, right) => {
+    fc.assert(
+      fc.property(problems, (problem) => {
+        tf.tidy(() => {
+          const { transposeA, transposeB } = problem;
+          const stack = (batch: readonly number[], side: 'a' | 'b') => {
+            const count = tf.util.sizeFromShape([...batch]);
+            const all = Array.from({ length: count }, (_, index) => {
+              return matrices({ ...problem, seed: problem.seed + 31 * index })[side];
+            });
+            return { all, tensor: tf.reshape(tf.stack(all), [...batch, ...at(all, 0, 'matrix').shape]) };
+          };
+          const [a, b] = [stack(left, 'a'), stack(right, 'b')];
+          const { one, three, fusedOne, fusedThree } = variants();
+          const count = Math.max(a.all.length, b.all.length);
+          const expectedOf = (kernels: TrainingKernels) =>
+            Array.from({ length: count }, (_, index) => {
+              const [x, y] = [at(a.all, index % a.all.length, 'a'), at(b.all, index % b.all.length, 'b')];
+              return [...floats(kernels.matMul(x, y, transposeA, transposeB))];
+            }).flat();
+          for (const [own, reference] of [
+            [one, one],
+            [three, one],
+            [fusedThree, fusedOne],
+          ] as const) {
+            const product = own.batchMatMul(a.tensor, b.tensor, transposeA, transposeB);
+            expect(product.shape.slice(-2)).toEqual([problem.rows, problem.columns]);
+            expect(product.size).toBe(count * problem.rows * problem.columns);
+            expectSame(floats(product), Float32Array.from(expectedOf(reference)));
+          }
+        });
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  it('leaves neither tensors nor scratch memory behind', () => {
+    const [a, b] = [tf.randomNormal([20, 30, 8]), tf.randomNormal([20, 30, 8])];
+    const { three, heap } = variants();
+    b.dataSync();
+    a.dataSync();
+    three.batchMatMul(a, b, false, true).dispose();
+    const [tensors, bytes] = [tf.memory().numTensors, heap.usedBytes()];
+    three.batchMatMul(a, b, false, true).dispose();
+    expect([tf.memory().numTensors, heap.usedBytes()]).toEqual([tensors, bytes]);
+    tf.dispose([a, b]);
+  });
+});

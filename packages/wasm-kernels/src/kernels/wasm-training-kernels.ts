@@ -11,6 +11,15 @@ export interface WasmTrainingKernels extends TrainingKernels {
   readonly threads: number;
   /** min(max(x, low), high); NaN propagates. */
   clamp<T extends Tensor>(x: T, low: number, high: number): T;
+  /** e^x */
+  exp<T extends Tensor>(x: T): T;
+  /** The error function. */
+  erf<T extends Tensor>(x: T): T;
+  /**
+   * The products of matrices in the last two axes, with optional transposes. The other axes of a and b are the same, or one of the two
+   * has a single matrix.
+   */
+  batchMatMul(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor;
   /** Stops the threads. */
   dispose(): void;
 }

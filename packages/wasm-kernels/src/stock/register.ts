@@ -8,11 +8,13 @@ import { composedFilterGradient, composedInputGradient } from './composed.js';
 import { depthwiseKernels } from './depthwise.js';
 import { dtypeKernels } from './dtypes.js';
 import { extremaKernels } from './extrema.js';
+import { functionKernels } from './functions.js';
 import { symmetricGeometry } from './geometry.js';
 import { integerKernels } from './integers.js';
 import { unsortedSegmentSum } from './other-gradients.js';
 import { onEachSide, type Padding, paddedKernels } from './padding.js';
 import { poolingKernels } from './pooling.js';
+import { productKernels } from './products.js';
 import { rejectedKernels, rejectIntegers } from './rejected.js';
 import { scanKernels } from './scans.js';
 import { windowKernels } from './windows.js';
@@ -42,6 +44,7 @@ export interface Registration {
  * @param kernels SIMD kernels; without them everything is composed from stock operations
  */
 export function registerTrainingGradients(kernels?: WasmTrainingKernels): Registration {
+  const byDtype = dtypeKernels();
   return replaceKernels({
     Conv2DBackpropFilter: ({ inputs, attrs }: KernelArguments) => {
       const x = borrowed<tf.Tensor4D>(inputs.x);
@@ -82,9 +85,11 @@ export function registerTrainingGradients(kernels?: WasmTrainingKernels): Regist
     ...depthwiseKernels(kernels),
     UnsortedSegmentSum: unsortedSegmentSum,
     ...poolingKernels(kernels),
+    ...productKernels(kernels),
     ...extremaKernels(),
     ...clampKernels(kernels),
-    ...dtypeKernels(),
+    ...byDtype,
+    ...functionKernels(kernels, byDtype),
     ...paddedKernels(),
     ...integerKernels(),
     ...scanKernels(),

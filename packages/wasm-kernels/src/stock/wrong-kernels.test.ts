@@ -87,6 +87,21 @@ const products: Row[] = activations.flatMap((activation) =>
   })),
 );
 
+const batched: Row[] = (
+  [
+    [[2, 3], [3, 4], false, false],
+    [[5, 2, 3], [5, 4, 3], false, true],
+    [[2, 20, 3, 2], [2, 20, 3, 4], true, false],
+    [[3, 2], [7, 4, 3], true, true],
+    [[1, 1, 2, 3], [4, 3, 5], false, false],
+    [[0, 2, 3], [0, 3, 4], false, false],
+    [[2, 2, 0], [2, 0, 4], false, false],
+  ] as const
+).map(([a, b, transposeA, transposeB]) => ({
+  title: `matMul of [${a}] and [${b}], transposed: ${transposeA}, ${transposeB}`,
+  run: () => tf.matMul(wave([...a]), wave([...b], 2), transposeA, transposeB),
+}));
+
 type Pair = [number, number];
 const oblong: readonly (readonly [Pair, Pair])[] = [
   [
@@ -164,7 +179,7 @@ const others: Row[] = [
   },
 ];
 
-const rows = [...pairs, ...functions, ...products, ...convolutions, ...windows, ...others];
+const rows = [...pairs, ...functions, ...products, ...batched, ...convolutions, ...windows, ...others];
 
 function outcome({ run }: Row) {
   const result = tf.tidy(run);

@@ -1,0 +1,69 @@
+import type {
+  GroupNormGradient,
+  GroupNormGradientRequest,
+  GroupNormParameters,
+  GroupStatistics,
+} from '@localgrad/kernels';
+import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import { PIECES, QUANTUM } from './batch-norm.js';
+import { type KernelContext, pieces } from './context.js';
+
+/** Whether a group norm normalizes rows of channels: one group, images of one pixel. */
+export function isRowNorm(
+  { shape: [, height, width] }: Tensor4D,
+  { groups }: Pick<GroupNormParameters, 'groups'>,
+): boolean {
+  return groups === 1 && height * width === 1;
+}
+
+export function rowNorm(
+  context: KernelContext,
+  x: Tensor4D,
+  { epsilon, scale, shift }: GroupNormParameters,
+): GroupStatistics & { readonly output: Tensor4D } {
+  const { heap, pool } = context;
+  const [rows, , , channels] = x.shape;
+  const output = heap.allocate<Tensor4D>(x.shape);
+  const mean = heap.allocate<Tensor2D>([rows, 1]);
+  const variance = heap.allocate<Tensor2D>([rows, 1]);
+  const addresses = [x, output, mean, variance, scale, shift].map((tensor) => heap.pointer(tensor));
+  const parts = pieces(rows, PIECES, QUANTUM);
+  pool.run('rowNorm', parts.count, (piece) => [...addresses, ...parts.bounds(piece), channels, epsilon]);
+  return { output, mean, variance };
+}
+
+export function rowNormGradient(context: KernelContext, request: GroupNormGradientRequest): GroupNormGradient {
+  const { dy, x, statistics, parameters } = request;
+  const { epsilon, scale } = parameters;
+  const { heap, pool } = context;
+  const [rows, , , channels] = x.shape;
+  const dx = heap.shares(dy) ? heap.allocate<Tensor4D>(x.shape) : dy;
+  const dScale = heap.allocate<Tensor1D>([channels]);
+  const dShift = heap.allocate<Tensor1D>([channels]);
+  const addresses = [dy, x, dx, statistics.mean, statistics.variance, scale].map((tensor) => heap.pointer(tensor));
+  const parts = pieces(rows, PIECES, QUANTUM);
+  const length = 2 * channels;
+  context.scratch(8 * length * parts.count, (sums) => {
+    context.doubles(sums, length * parts.count).fill(0);
+    pool.run('rowNormGradient', parts.count, (piece) => [
+      ...addresses,
+      sums + 8 * length * piece,
+      ...parts.bounds(piece),
+      channels,
+      epsilon,
+    ]);
+    const partial = context.doubles(sums, length * parts.count);
+    const [scales, shifts] = context.valuesOf(dScale, dShift);
+    for (let c = 0; c < channels; c++) {
+      let [shiftSum, scaleSum] = [0, 0];
+      for (let start = c; start < partial.length; start += length) {
+        shiftSum += partial[start] as number;
+        scaleSum += partial[start + channels] as number;
+      }
+      shifts[c] = shiftSum;
+      scales[c] = scaleSum;
+    }
+  });
+  if (dx !== dy) dy.dispose();
+  return { dx, dScale, dShift };
+}
