@@ -1,4 +1,4 @@
-import { LocalgradError, type Optimizer, type Parameter } from '@localgrad/core';
+import { LocalgradError, type Optimizer, optimizerLabel, type Parameter } from '@localgrad/core';
 import type { CompiledPhase, CompiledPlan } from '@localgrad/engine';
 
 /**
@@ -7,7 +7,10 @@ import type { CompiledPhase, CompiledPlan } from '@localgrad/engine';
  *
  * @throws LocalgradError `invalid-plan` that names the loss or the module, `invalid-option` for optimizers that need all gradients at once
  */
-export function checkLocal(compiled: CompiledPlan, optimizer?: Pick<Optimizer, 'needsWholeStep'>): void {
+export function checkLocal(
+  compiled: CompiledPlan,
+  optimizer?: Pick<Optimizer, 'needsWholeStep'> & Partial<Pick<Optimizer, 'config'>>,
+): void {
   const { plan } = compiled;
   for (const phase of compiled.phases) {
     for (const { id, span, start } of phase.objectives) {
@@ -34,7 +37,7 @@ export function checkLocal(compiled: CompiledPlan, optimizer?: Pick<Optimizer, '
   if (optimizer?.needsWholeStep === true) {
     throw new LocalgradError(
       'invalid-option',
-      'Asynchronous training updates each module at its own time, but the optimizer needs all gradients of a step at once.',
+      `Asynchronous training updates each module at its own time, but ${optimizerLabel(optimizer)} needs all gradients of a step at once.`,
     );
   }
 }

@@ -50,7 +50,13 @@ export type { JsonObject, JsonValue } from './json.js';
 export { independentPlan } from './local-plan.js';
 export { compose, identity, type LocalLearningMethod, type MethodDecorator } from './method.js';
 export { createNetwork, type Module, type Network } from './network.js';
-export type { Optimizer, ParameterGradient, Schedule, UpdateContext } from './optimizer.js';
+export {
+  type Optimizer,
+  optimizerLabel,
+  type ParameterGradient,
+  type Schedule,
+  type UpdateContext,
+} from './optimizer.js';
 export {
   type Initializer,
   Parameter,

@@ -46,6 +46,11 @@ export interface Optimizer {
   dispose(): void;
 }
 
+/** What an error calls an optimizer: with `clipNorm` if it clips, the usual reason why one needs all gradients of a step. */
+export function optimizerLabel({ config }: Partial<Pick<Optimizer, 'config'>>): string {
+  return config?.clipNorm === undefined ? 'the optimizer' : 'the optimizer with clipNorm';
+}
+
 /** A learning rate as a function of the clock. */
 export interface Schedule {
   /** Plain data that rebuilds the schedule. */

@@ -3,7 +3,6 @@ import { LocalgradError, type Optimizer, shown } from '@localgrad/core';
 import type { CompiledPlan } from '@localgrad/engine';
 import { isPipelined } from '../pipeline/is-pipelined.js';
 import { configError } from './config-error.js';
-import { withClipping } from './optimization.js';
 import type { RunConfig } from './run-config.js';
 
 /** The keys that asynchronous training depends on. */
@@ -40,7 +39,7 @@ export function asynchronyOf(
     return options;
   } catch (error) {
     if (!LocalgradError.isInstance(error)) throw error;
-    const problem = `${shown(asynchronous)}: ${withClipping(error.message, config)}`;
+    const problem = `${shown(asynchronous)}: ${error.message}`;
     throw configError('asynchronous', problem, { code: error.code, cause: error, mentions: ['clipNorm'] });
   }
 }

@@ -7,23 +7,14 @@ import { type RunConfig, runConfigSchema } from './run-config.js';
 const ofSgd = ['momentum', 'nesterov', 'weightDecay'] as const;
 
 /** The keys that determine the optimizer. */
-export type OptimizerConfig = Pick<RunConfig, 'optimizer' | 'learningRate' | (typeof ofSgd)[number]> & ClippingConfig;
-
-type ClippingConfig = Partial<Pick<RunConfig, 'clipNorm'>>;
+export type OptimizerConfig = Pick<RunConfig, 'optimizer' | 'learningRate' | (typeof ofSgd)[number]> &
+  Partial<Pick<RunConfig, 'clipNorm'>>;
 
 /** The optimizer of a config, clipped if it has `clipNorm`. @throws LocalgradError `invalid-option`, `unknown-name` */
 export function optimizerOf(config: OptimizerConfig, catalog: Catalog): Optimizer {
   const { clipNorm } = config;
   const optimizer = unclippedOptimizer(config, catalog);
   return clipNorm === undefined ? optimizer : clipped(optimizer, { norm: clipNorm });
-}
-
-/**
- * Names the key `clipNorm` in a message about an optimizer that needs all gradients of a step, if it is why. Pass it in `mentions`
- * of the error.
- */
-export function withClipping(message: string, { clipNorm }: ClippingConfig): string {
-  return clipNorm === undefined ? message : message.replace('the optimizer needs', 'the optimizer with clipNorm needs');
 }
 
 /**

@@ -1,6 +1,5 @@
 import { LocalgradError, shown } from '@localgrad/core';
 import { configError } from './config-error.js';
-import { withClipping } from './optimization.js';
 import type { RunConfig } from './run-config.js';
 
 interface Origin {
@@ -61,7 +60,7 @@ export function keyErrorOf(error: unknown, config: Partial<RunConfig>): Localgra
   // Without the key, the option was part of an expression.
   if (config[key] === undefined && !isRequired) return undefined;
   if (typeof problem === 'string') {
-    return configError(key, withClipping(problem, config), { code: error.code, cause: error, mentions: ['clipNorm'] });
+    return configError(key, problem, { code: error.code, cause: error, mentions: ['clipNorm'] });
   }
   const value = config[key];
   const found = key === 'resize' && Array.isArray(value) ? value.join('x') : valueText(value);

@@ -7,7 +7,6 @@ import {
   crossingsOf,
   describeParts,
 } from '@localgrad/pipeline';
-import { withClipping } from '../config/optimization.js';
 import { type ChosenPlacement, choosePlacement, type DividedRun, type PlacementBasis } from './choose-placement.js';
 import { type ForecastMachines, forecastPipeline, type PipelineForecast } from './forecast.js';
 import { isPipelined } from './is-pipelined.js';
@@ -113,7 +112,7 @@ async function divide(run: DividedRun, isAsynchronous: boolean): Promise<ChosenP
     return chosen;
   } catch (error) {
     if (LocalgradError.isInstance(error) && error.code === 'invalid-option') {
-      return withClipping(error.message, run.config);
+      return error.message;
     }
     throw error;
   }
