@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { WasmTrainingKernels } from '../kernels/wasm-training-kernels.js';
 import { borrowed, type Call, fromStock, type Stock } from './calls.js';
 
-/** Products by the training kernels: the backend's own take twenty times as long for the matrices of an attention head. */
+/** Products by the training kernels: the backend's own are slow for small matrices, such as those of attention heads. */
 export function productKernels(kernels: WasmTrainingKernels | undefined): Record<string, StockKernel> {
   return kernels === undefined ? {} : fromStock(['BatchMatMul'], (stock) => batchMatMul(stock, kernels));
 }
