@@ -21,7 +21,7 @@ export function rowsOf(x: Tensor4D): { rows: number; channels: number } {
 }
 
 /** Runs a kernel that computes two sums per channel over each piece of the rows, and adds up the pieces. */
-function sums(
+export function sums(
   context: KernelContext,
   kernel: string,
   x: Tensor4D,

@@ -16,26 +16,18 @@ export function accumulate<T extends tf.Tensor>(context: KernelContext, a: T, b:
   return sum;
 }
 
-export function clamp<T extends tf.Tensor>(context: KernelContext, x: T, low: number, high: number): T {
-  const { heap, pool } = context;
-  const y = heap.allocate<T>(x.shape);
-  const [from, to] = [heap.pointer(x), heap.pointer(y)];
-  const parts = elementPieces(x.size);
-  pool.run('clamp', parts.count, (piece) => [from, to, ...parts.bounds(piece), low, high]);
-  return y;
-}
-
-/** A function of each element, computed by a kernel with the arguments x, y, start and end. */
+/** A function of each element, computed by a kernel with the arguments x, y, start, end and those of the function. */
 export function elementwise<T extends tf.Tensor>(
   context: KernelContext,
-  kernel: 'exponential' | 'errorFunction',
+  kernel: 'clamp' | 'exponential' | 'errorFunction',
   x: T,
+  ...options: readonly number[]
 ): T {
   const { heap, pool } = context;
   const y = heap.allocate<T>(x.shape);
   const [from, to] = [heap.pointer(x), heap.pointer(y)];
   const parts = elementPieces(x.size);
-  pool.run(kernel, parts.count, (piece) => [from, to, ...parts.bounds(piece)]);
+  pool.run(kernel, parts.count, (piece) => [from, to, ...parts.bounds(piece), ...options]);
   return y;
 }
 

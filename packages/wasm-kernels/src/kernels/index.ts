@@ -22,7 +22,6 @@ import {
 } from './depthwise-convolution.js';
 import {
   accumulate,
-  clamp,
   elementwise,
   globalAveragePool,
   globalAveragePoolGradient,
@@ -79,7 +78,7 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     groupNorm: (...values) => groupNorm(context, ...values),
     groupNormGradient: (request) => groupNormGradient(context, request),
     accumulate: (a, b) => accumulate(context, a, b),
-    clamp: (x, low, high) => clamp(context, x, low, high),
+    clamp: (x, low, high) => elementwise(context, 'clamp', x, low, high),
     exp: (x) => elementwise(context, 'exponential', x),
     erf: (x) => elementwise(context, 'errorFunction', x),
     matMul: (...values) => matMul(context, ...values),

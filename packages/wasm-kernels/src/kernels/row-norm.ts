@@ -5,7 +5,7 @@ import type {
   GroupStatistics,
 } from '@localgrad/kernels';
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
-import { PIECES, QUANTUM } from './batch-norm.js';
+import { PIECES, QUANTUM, sums } from './batch-norm.js';
 import { type KernelContext, pieces } from './context.js';
 
 /** Whether a group norm normalizes rows of channels: one group, images of one pixel. */
@@ -35,35 +35,19 @@ export function rowNorm(
 export function rowNormGradient(context: KernelContext, request: GroupNormGradientRequest): GroupNormGradient {
   const { dy, x, statistics, parameters } = request;
   const { epsilon, scale } = parameters;
-  const { heap, pool } = context;
-  const [rows, , , channels] = x.shape;
+  const { heap } = context;
+  const channels = x.shape[3];
   const dx = heap.shares(dy) ? heap.allocate<Tensor4D>(x.shape) : dy;
   const dScale = heap.allocate<Tensor1D>([channels]);
   const dShift = heap.allocate<Tensor1D>([channels]);
   const addresses = [dy, x, dx, statistics.mean, statistics.variance, scale].map((tensor) => heap.pointer(tensor));
-  const parts = pieces(rows, PIECES, QUANTUM);
-  const length = 2 * channels;
-  context.scratch(8 * length * parts.count, (sums) => {
-    context.doubles(sums, length * parts.count).fill(0);
-    pool.run('rowNormGradient', parts.count, (piece) => [
-      ...addresses,
-      sums + 8 * length * piece,
-      ...parts.bounds(piece),
-      channels,
-      epsilon,
-    ]);
-    const partial = context.doubles(sums, length * parts.count);
-    const [scales, shifts] = context.valuesOf(dScale, dShift);
-    for (let c = 0; c < channels; c++) {
-      let [shiftSum, scaleSum] = [0, 0];
-      for (let start = c; start < partial.length; start += length) {
-        shiftSum += partial[start] as number;
-        scaleSum += partial[start + channels] as number;
-      }
-      shifts[c] = shiftSum;
-      scales[c] = scaleSum;
-    }
-  });
+  const total = sums(context, 'rowNormGradient', x, (target, start, end) => [
+    ...addresses,
+    ...[target, start, end, channels, epsilon],
+  ]);
+  const [scales, shifts] = context.valuesOf(dScale, dShift);
+  shifts.set(total.subarray(0, channels));
+  scales.set(total.subarray(channels));
   if (dx !== dy) dy.dispose();
   return { dx, dScale, dShift };
 }
