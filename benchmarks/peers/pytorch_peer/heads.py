@@ -6,6 +6,7 @@ import re
 from torch import nn
 from torch.nn import functional
 
+from .backbones.vision_transformer import ClassToken
 from .errors import PeerError
 
 
@@ -35,6 +36,25 @@ class Reconstruction(nn.Module):
         return functional.binary_cross_entropy_with_logits(self.layers(enlarged), targets["images"])
 
 
+class TokensAsRow(nn.Module):
+    """Tokens as a map of one row, [batch, channels, 1, tokens]."""
+
+    def forward(self, x):
+        return x.transpose(1, 2).unsqueeze(2)
+
+
+class TokensAsGrid(nn.Module):
+    """Tokens but the first one as a map of the image's proportions."""
+
+    def __init__(self, patches, image):
+        super().__init__()
+        height, width, _ = image
+        self.rows = round(math.sqrt(patches * height / width))
+
+    def forward(self, x):
+        return x[:, 1:].transpose(1, 2).unflatten(2, (self.rows, -1))
+
+
 class Sum(nn.Module):
     """Weighted losses on the same input."""
 
@@ -46,20 +66,38 @@ class Sum(nn.Module):
         return sum(weight * loss(x, targets) for weight, loss in zip(self.weights, self.losses))
 
 
-def build_head(name, terms, shape, image, final_channels, classes):
+class ChainedHead(nn.Module):
+    """A head behind other layers, such as a leap chain."""
+
+    def __init__(self, copies, head):
+        super().__init__()
+        self.chain, self.head = nn.Sequential(*copies), head
+
+    def forward(self, x, targets):
+        return self.head(self.chain(x), targets)
+
+
+class HeadContext:
+    """`image`: height, width, channels; `final_channels`: of the backbone's last block."""
+
+    def __init__(self, image, final_channels, classes):
+        self.image, self.final_channels, self.classes = image, final_channels, classes
+
+
+def build_head(name, terms, shape, context):
     """
-    `terms`: weights of the losses that the head adds up, by name, or None; `shape`: channels, height, width of what the head
-    reads; `image`: height, width, channels; `final_channels`: of the backbone's last block.
+    `terms`: weights of the losses that the head adds up, by name, or None; `shape`: of what the head reads, a map
+    [channels, height, width] or tokens [tokens, width].
     """
     if terms is None:
-        return Classification(build_classifier(name, shape, final_channels, classes))
+        return Classification(build_classifier(name, shape, context))
     unknown = PeerError(f"has no head '{name}' with the losses {', '.join(terms)}.")
 
     def build_loss(term, part):
         if term == "reconstruction" and part == "decoder":
-            return Reconstruction(shape[0], image)
+            return build_decoder(shape, context.image)
         if term == "classification":
-            return Classification(build_classifier(part, shape, final_channels, classes))
+            return Classification(build_classifier(part, shape, context))
         raise unknown
 
     parts = name.split("+")
@@ -68,25 +106,68 @@ def build_head(name, terms, shape, image, final_channels, classes):
     return Sum([build_loss(term, part) for term, part in zip(terms, parts)], list(terms.values()))
 
 
-def build_classifier(name, shape, final_channels, classes):
+def build_decoder(shape, image):
+    if len(shape) == 3:
+        return Reconstruction(shape[0], image)
+    tokens, width = shape
+    return ChainedHead([TokensAsGrid(tokens - 1, image)], Reconstruction(width, image))
+
+
+def build_classifier(name, shape, context):
+    if len(shape) == 3:
+        return nn.Sequential(*classifier_layers(name, shape, context))
+    tokens, width = shape
+    if name == "class-token":
+        return ClassToken(width, context.classes)
+    return nn.Sequential(TokensAsRow(), *classifier_layers(name, (width, 1, tokens), context))
+
+
+def classifier_layers(name, shape, context):
+    channels, classes = shape[0], context.classes
     if name == "classifier":
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(shape[0], classes))
+        return pool(channels, classes)
     layout = re.fullmatch(r"([0-2])c([1-3])f", name)
     if layout:
-        return nn.Sequential(*convolutional(int(layout[1]), int(layout[2]), shape[0], final_channels, classes))
+        return convolutional(int(layout[1]), int(layout[2]), channels, context)
     if name in perceptrons:
-        return nn.Sequential(*perceptron(*perceptrons[name], shape, classes))
-    raise PeerError(f"has no head '{name}'; it has classifier, 0c1f, 0c2f, 1c1f, 1c2f, 1c3f, 2c2f, {', '.join(perceptrons)}.")
+        return perceptron(*perceptrons[name], shape, classes)
+    if name == "dgl-cnn":
+        return [
+            *convolution(channels, channels, 3, 1),
+            *convolution(channels, channels, 3, 1),
+            nn.AdaptiveAvgPool2d(2),
+            nn.BatchNorm2d(channels),
+            nn.Flatten(),
+            nn.Linear(4 * channels, classes),
+        ]
+    if name == "dgl-128x512":
+        layers = [nn.AdaptiveAvgPool2d(8)]
+        for _ in range(3):
+            layers += convolution(channels, 128, 1, 1)
+            channels = 128
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        for _ in range(3):
+            layers += [nn.Linear(channels, 512), nn.BatchNorm1d(512), nn.ReLU()]
+            channels = 512
+        return [*layers, nn.Linear(channels, classes)]
+    if name == "infopro-imagenet":
+        return imagenet(channels, context)
+    known = ", ".join(["classifier", "0c1f to 2c3f", *perceptrons, "dgl-cnn", "dgl-128x512", "infopro-imagenet", "class-token"])
+    raise PeerError(f"has no head '{name}'; it has {known}.")
+
+
+def pool(channels, classes):
+    return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)]
 
 
 def convolution(inputs, outputs, size, stride):
     return [nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
-def convolutional(convolutions, dense, channels, final_channels, classes):
+def convolutional(convolutions, dense, channels, context):
     layers = []
     if convolutions > 0:
-        grows = channels < final_channels
+        grows = channels < context.final_channels
         layers += convolution(channels, 2 * channels if grows else channels, 3, 2 if grows else 1)
         channels *= 2 if grows else 1
     for _ in range(1, convolutions):
@@ -95,7 +176,7 @@ def convolutional(convolutions, dense, channels, final_channels, classes):
     for _ in range(1, dense):
         layers += [nn.Linear(channels, 128), nn.ReLU()]
         channels = 128
-    return [*layers, nn.Linear(channels, classes)]
+    return [*layers, nn.Linear(channels, context.classes)]
 
 
 # 1x1 convolutions, hidden layers, and whether those have biases.
@@ -112,3 +193,17 @@ def perceptron(convolutions, hidden, bias, shape, classes):
     for _ in range(hidden):
         layers += [nn.Linear(width, width, bias=bias), nn.BatchNorm1d(width), nn.ReLU()]
     return [*layers, nn.Linear(width, classes)]
+
+
+def imagenet(channels, context):
+    """InfoPro's convolutions for modules with a quarter or half of the last channels, scaled to those."""
+    final = context.final_channels
+    first = {4: 128, 2: 256}.get(final // channels)
+    if first is None:
+        raise PeerError("has 'infopro-imagenet' for modules with a quarter or half of the network's last channels only.")
+    layers = []
+    for published, size, stride in ((first, 1, 1), (256, 3, 2), (512, 3, 2), (2048, 1, 1)):
+        outputs = max(1, round(published * final / 2048))
+        layers += convolution(channels, outputs, size, stride)
+        channels = outputs
+    return [*layers, *pool(channels, context.classes)]

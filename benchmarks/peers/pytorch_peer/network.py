@@ -1,12 +1,12 @@
-"""Builds what a plan describes, and holds its numbers of weights against the plan's."""
+"""Builds what a plan describes, and compares weights and shapes with the plan's."""
 
 import copy
 
 from torch import nn
 
-from .backbone import build_blocks, output_shape
+from .backbones import build_backbone, shape_after
 from .errors import PeerError
-from .heads import build_head
+from .heads import ChainedHead, Classification, HeadContext, build_head
 
 
 class LeapBlock(nn.Module):
@@ -22,17 +22,6 @@ class LeapBlock(nn.Module):
         return outputs[0] if len(outputs) == 1 else outputs[0] + outputs[1]
 
 
-class ChainedHead(nn.Module):
-    """A head behind a leap chain."""
-
-    def __init__(self, copies, head):
-        super().__init__()
-        self.chain, self.head = nn.Sequential(*copies), head
-
-    def forward(self, x, targets):
-        return self.head(self.chain(x), targets)
-
-
 class Objective:
     def __init__(self, start, end, weight, head):
         self.start, self.end, self.weight, self.head = start, end, weight, head
@@ -40,23 +29,24 @@ class Objective:
 
 class Network(nn.Module):
     """
-    `plan`: what `localgrad explain --json` prints; `width` is that of the backbone's first stage where it is not 16.
+    `plan`: what `localgrad explain --json` prints.
     Raises PeerError for what cannot be built here, and where the result is not what the plan describes.
     """
 
     def __init__(self, plan):
         super().__init__()
-        image, width = plan["image"], plan.get("width") or 16
-        blocks = build_blocks(plan["backbone"], width, image)
-        shapes = {reference: output_shape(reference, width, image) for reference in blocks}
-        final_channels = list(shapes.values())[-1][0]
+        image, classes = plan["image"], plan["classes"]
+        backbone = build_backbone(plan["backboneConfig"], image, classes)
         self.parts = nn.ModuleList()
         ends = []
         for module in plan["modules"]:
             references = [tuple(reference) for reference in module["references"]]
-            self.parts.append(nn.Sequential(*(blocks[reference] for reference in references)))
-            ends.append(shapes[references[-1]])
-            expect(f"module {module['index']}", weights_of(self.parts[-1]), module["parameters"])
+            self.parts.append(nn.Sequential(*(backbone.blocks[reference] for reference in references)))
+            ends.append(backbone.shapes[references[-1]])
+            what = f"module {module['index']}"
+            expect(what, "weights", weights_of(self.parts[-1]), module["parameters"])
+            expect(what, "as output shape", channels_last(ends[-1]), tuple(module["outputShape"]))
+        self.context = HeadContext(image, channels_last(ends[-1])[2], classes)
         self.heads = nn.ModuleDict()
         self.objectives = []
         # (averages, live weights, momentum) of each chain whose averages move.
@@ -72,33 +62,40 @@ class Network(nn.Module):
                 raise PeerError(f"has no head that reads {', '.join(sorted(unknown))}, as '{objective['head']}' does.")
             self.reads.update(objective["reads"])
             if key not in self.heads:
-                head = self.build_chained_head(objective, ends[end], blocks, shapes, image, final_channels, plan["classes"])
-                expect(f"head '{objective['headKey']}'", weights_of(head), objective["parameters"])
+                if key == "classifier":
+                    head = Classification(backbone.classifier)
+                else:
+                    head = self.build_chained_head(objective, ends[end], backbone.blocks)
+                expect(f"head '{objective['headKey']}'", "weights", weights_of(head), objective["parameters"])
                 self.heads[key] = head
             self.objectives.append(Objective(start, end, objective["weight"], self.heads[key]))
-        expect("the network", weights_of(self), plan["totals"]["parameters"])
+        expect("the network", "weights", weights_of(self), plan["totals"]["parameters"])
 
-    def build_chained_head(self, objective, shape, blocks, shapes, image, final_channels, classes):
+    def build_chained_head(self, objective, shape, blocks):
         name, terms, chain = objective["head"], objective.get("terms"), objective.get("chain")
         if chain is None:
-            return build_head(name, terms, shape, image, final_channels, classes)
+            return build_head(name, terms, shape, self.context)
         copies = []
         for entry in chain["blocks"]:
-            reference = tuple(entry["reference"])
-            live = blocks[reference]
+            live = blocks[tuple(entry["reference"])]
             block = LeapBlock(live, entry["learnable"], entry["averaged"])
             if block.average is not None and chain["momentum"] < 1:
                 self.averages.append((list(block.average.parameters()), list(live.parameters()), chain["momentum"]))
             copies.append(block)
-            shape = shapes[reference]
+            shape = shape_after(live, shape)
         end = name[len("leap+") :] if name.startswith("leap+") else name
-        return ChainedHead(copies, build_head(end, terms, shape, image, final_channels, classes))
+        return ChainedHead(copies, build_head(end, terms, shape, self.context))
 
 
 def weights_of(module):
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
-def expect(what, found, wanted):
+def channels_last(shape):
+    """Height, width and channels of a map [channels, height, width]; tokens [tokens, width] are a map of one row."""
+    return (*shape[1:], shape[0]) if len(shape) == 3 else (1, *shape)
+
+
+def expect(what, quantity, found, wanted):
     if found != wanted:
-        raise PeerError(f"built {what} with {found} weights, but the plan has {wanted}: it has an option unknown here.")
+        raise PeerError(f"built {what} with {found} {quantity}, but the plan has {wanted}: it has an option unknown here.")

@@ -69,7 +69,13 @@ describe('the protocol', () => {
     expect(await peer.step()).toEqual({ milliseconds: 5, peakBytes: 70, stepBytes: 60 });
     expect(await peer.step()).toMatchObject({ milliseconds: 5 });
     await peer.close();
-    expect(plan()).toMatchObject({ backbone: 'resnet8', width: 2, batch: 4, image: [8, 8, 3], classes: 10 });
+    expect(plan()).toMatchObject({ backbone: 'resnet8', batch: 4, image: [8, 8, 3], classes: 10 });
+    expect(plan().backboneConfig).toEqual({ backbone: 'resnet8', widths: [2, 2, 4, 8] });
+    expect(plan().modules.map((module: { outputShape: object }) => module.outputShape)).toEqual([
+      [8, 8, 2],
+      [4, 4, 4],
+      [2, 2, 8],
+    ]);
     expect(plan().objectives).toHaveLength(6);
     expect(readFileSync(join(folder, 'arguments'), 'utf8').trim()).toMatch(
       /pytorch_step\.py --serve --device cpu --threads 1$/,
@@ -104,10 +110,10 @@ describe('the protocol', () => {
 it('has a script in the repository', () => expect(existsSync(script)).toBe(true));
 
 describe.skipIf(!hasPytorch)('in PyTorch', { timeout: 60_000 }, () => {
-  const check = async (method: string, modules: number, ...flags: string[]) => {
+  const check = async (method: string, modules: number, flags: readonly string[] = [], setting = {}) => {
     const { width, batch, image, classes, memory, partition, stemModule } = options;
-    const config = { backbone: 'resnet14', width, modules, partition, stemModule, memory, seed: 1, method };
-    const plan = { ...(await explain({ ...config, batch, image, classes })), width };
+    const small = { backbone: 'resnet14', width, batch, image, classes, modules, partition, stemModule, memory };
+    const plan = await explain({ ...small, seed: 1, method, ...setting });
     const { stdout, stderr, status } = spawnSync(python, [script, '--threads', '1', '--device', 'cpu', ...flags], {
       input: JSON.stringify(plan),
       encoding: 'utf8',
@@ -125,7 +131,25 @@ describe.skipIf(!hasPytorch)('in PyTorch', { timeout: 60_000 }, () => {
     ['infopro', 4],
     ['mlaan(infopro(ixx1: 0, ixx2: 1))', 4],
   ])('%s has our weights, and the gradients of its losses', async (method, modules) => {
-    const { status, stderr, answer, plan } = await check(method, modules, '--self-check');
+    const { status, stderr, answer, plan } = await check(method, modules, ['--self-check']);
+    expect(status, stderr).toBe(0);
+    expect(answer.parameters).toBe(plan.totals.parameters);
+    expect(answer.gradientsCompared).toBeGreaterThan(10);
+    expect(answer.maxRelativeError).toBeLessThan(1e-9);
+  });
+
+  it.each([
+    ['resnet18', { width: 4 }, 'mlaan(greedy)', 4],
+    ['resnext50-2x16d', { width: 8 }, 'infopro', 4],
+    ['resnet14(widths: [4, 6, 8, 10])', {}, 'mlaan(dgl)', 4],
+    ['wide-resnet-16-1', {}, 'mlaan(dgl(head: dgl-cnn))', 4],
+    ['vgg11(width: 2, hidden: 8, batchNorm: true)', {}, 'mlaan(dgl(head: dgl-128x512))', 4],
+    ['vgg13(width: 2, hidden: 8)', {}, 'dgl(head: dgl-mlp)', 3],
+    ['vit(width: 12, heads: 3, depth: 4, patch: 8)', {}, 'mlaan(dgl(head: class-token))', 3],
+    ['vit(width: 8, heads: 2, depth: 4, patch: 8, patchNorm: true)', {}, 'infopro', 3],
+  ])('%s has the weights and shapes of ours', async (backbone, given, method, modules) => {
+    const setting = { backbone, width: undefined, image: [32, 32, 3], ...given };
+    const { status, stderr, answer, plan } = await check(method, modules, ['--self-check'], setting);
     expect(status, stderr).toBe(0);
     expect(answer.parameters).toBe(plan.totals.parameters);
     expect(answer.gradientsCompared).toBeGreaterThan(10);
@@ -138,6 +162,8 @@ describe.skipIf(!hasPytorch)('in PyTorch', { timeout: 60_000 }, () => {
       /no head '.*' with the losses reconstruction, contrast/,
     );
     expect((await check('infopro(widen: 2)', 3)).stderr).toMatch(/built head 'module0' with \d+ weights/);
+    const densenet = await check('dgl', 3, [], { backbone: 'densenet-bc-16-4', width: undefined });
+    expect(densenet.stderr).toMatch(/no backbone 'densenet-bc-16-4'; it has the ResNets/);
     expect((await check('predsim', 3)).stderr).toContain('The PyTorch peer has no head');
     expect((await check('dgl(head: 1c2f, widen: 2)', 3)).stderr).toMatch(/built head 'module0' with \d+ weights/);
   });

@@ -10,9 +10,8 @@ import { requirePeerOptimization } from './optimization.js';
 import type { BenchStepOptions, Contestant, PytorchVariant } from './options.js';
 import { type Greeting, lineContestant } from './process-contestant.js';
 
-/** Input of `benchmarks/peers/pytorch_step.py`: the keys of `localgrad explain --json` that it reads, and the width. */
-type PytorchPlan = PlanDescription &
-  Pick<BenchStepOptions, 'backbone' | 'width' | 'memory' | 'batch' | 'image' | 'classes'>;
+/** Input of `benchmarks/peers/pytorch_step.py`: the keys of `localgrad explain --json` that it reads. */
+type PytorchPlan = PlanDescription & Pick<BenchStepOptions, 'backbone' | 'memory' | 'batch' | 'image' | 'classes'>;
 
 /**
  * A method's step in PyTorch, in a separate process: the same blocks, heads and chains, built from the plan, with the
@@ -56,11 +55,11 @@ export function pytorchName(method: string, isLiteral: boolean, variant: Pytorch
 
 async function describe(name: string, options: BenchStepOptions): Promise<PytorchPlan> {
   const { method, network } = await settingOf(name, options);
-  const { backbone, width, memory, batch, image, classes } = network;
+  const { backbone, memory, batch, image, classes } = network;
   const { compiled, dispose } = await buildPlan({ ...network, method, seed: 1 }, { imageShape: image, classes });
   const description = describePlan(compiled, batch);
   dispose();
-  return { ...description, backbone, width, memory, batch, image, classes };
+  return { ...description, backbone, memory, batch, image, classes };
 }
 
 /** Whether several losses train a module, which reference code then runs once for each. */

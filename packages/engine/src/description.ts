@@ -3,9 +3,11 @@ import {
   type BorrowedBlock,
   endOfTraining,
   type Head,
+  type JsonObject,
   type Objective,
   type ObjectiveRole,
   type Parameter,
+  type Shape3,
   type SharedWeightsReference,
   type Span,
   startOfTraining,
@@ -26,6 +28,8 @@ export interface ModuleDescription {
   readonly blocks: readonly string[];
   /** `[stage, index]` of the same blocks. */
   readonly references: readonly BlockReference[];
+  /** Shape [height, width, channels] of one sample's output. */
+  readonly outputShape: Shape3;
   /** Number of weights of the module. */
   readonly parameters: number;
   /** Work in units of one forward pass of the module (end-to-end training: 3); maximum over all phases. */
@@ -110,6 +114,8 @@ export interface PhaseDescription {
 export interface PlanDescription {
   /** The method as an expression. */
   readonly method: string;
+  /** Plain data that rebuilds the backbone: its name and the options that differ from its defaults. */
+  readonly backboneConfig: JsonObject;
   /** Modules from the image to the classifier. */
   readonly modules: readonly ModuleDescription[];
   /** Objectives in the plan's order. */
@@ -155,11 +161,13 @@ export function describePlan(
   const highest = (of: (phase: PhaseWork) => number | undefined) => Math.max(...work.map((phase) => of(phase) ?? 0));
   return {
     method: compiled.plan.method,
+    backboneConfig: compiled.network.backbone.config,
     modules: compiled.network.modules.map((module, index) => ({
       index,
       name: module.name,
       blocks: module.blocks.map((block) => block.name),
       references: module.members.map(({ reference }) => reference),
+      outputShape: module.outputShape,
       parameters: weightCount(module.blocks.flatMap((block) => block.parameters)),
       unitsOfWork: highest(({ units }) => units[index]),
       referenceUnitsOfWork: highest(({ reference }) => reference.units[index]),
