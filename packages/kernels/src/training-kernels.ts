@@ -214,6 +214,19 @@ export interface TrainingKernels {
   /** scale·(x − mean)/√(variance + ε) + shift, with statistics per image and group of neighboring channels. */
   groupNorm(x: Tensor4D, parameters: GroupNormParameters): GroupStatistics & { readonly output: Tensor4D };
   groupNormGradient(request: GroupNormGradientRequest): GroupNormGradient;
+  /**
+   * softmax(q·kᵀ/√d)·v of each head of d channels, [n, 1, tokens, heads·d]. Borrows x. Optional, as is its gradient: composed of stock
+   * operations, both keep all attention weights in memory.
+   *
+   * @param x [n, 1, tokens, 3·heads·d]: queries, keys and values side by side, each with the heads one after the other
+   */
+  attention?(x: Tensor4D, heads: number): Tensor4D;
+  /** Consumes dy, borrows x. */
+  attentionGradient?(dy: Tensor4D, x: Tensor4D, heads: number): Tensor4D;
+  /** The exact GELU, x·Φ(x) with the normal distribution's Φ. Borrows x. Optional, as is its gradient. */
+  gelu?(x: Tensor4D): Tensor4D;
+  /** dy·(Φ(x) + x·φ(x)). Consumes dy, borrows x. */
+  geluGradient?(dy: Tensor4D, x: Tensor4D): Tensor4D;
   /** a + b. Consumes a, borrows b. */
   accumulate<T extends Tensor>(a: T, b: T): T;
   /** a·b with optional transposes; borrows both. */

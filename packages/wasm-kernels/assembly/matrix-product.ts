@@ -50,7 +50,8 @@ export function matrixProducts(
   }
 }
 
-function block(a: usize, rowBytes: usize, packed: usize, c: usize, outBytes: usize, height: i32, width: i32, depth: i32, isFirst: bool): void {
+// c[i, j] = Σ a[i, k] · b[k, j], or + c[i, j] unless `isFirst`, with b packed by `packColumns`. Rows of a and c are rowBytes and outBytes apart.
+export function block(a: usize, rowBytes: usize, packed: usize, c: usize, outBytes: usize, height: i32, width: i32, depth: i32, isFirst: bool): void {
   for (let j = 0; j < width; j += 8) {
     const lanes = min(8, width - j);
     const target = c + ((<usize>j) << 2);

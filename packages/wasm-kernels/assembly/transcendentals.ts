@@ -20,7 +20,7 @@ export function errorFunction(x: usize, y: usize, start: i32, end: i32): void {
 // first of few bits, so that n times it is exact. 2ⁿ is multiplied in two factors: results may be infinite or subnormal.
 // @ts-ignore: decorator
 @inline
-function exp(x: v128): v128 {
+export function exp(x: v128): v128 {
   const v = f32x4.max(f32x4.min(x, f32x4.splat(89)), f32x4.splat(-104));
   const n = f32x4.nearest(f32x4.mul(v, f32x4.splat(1.4426950408889634)));
   const r = f32x4.sub(f32x4.sub(v, f32x4.mul(n, f32x4.splat(0.693359375))), f32x4.mul(n, f32x4.splat(-2.1219444005469058e-4)));
@@ -49,6 +49,13 @@ function power(n: v128): v128 {
 @inline
 function erf(x: v128): v128 {
   const square = f32x4.mul(x, x);
+  return erfOf(x, square, exp(f32x4.neg(square)));
+}
+
+// erf(x) from x² and e^−x²
+// @ts-ignore: decorator
+@inline
+export function erfOf(x: v128, square: v128, power: v128): v128 {
   const magnitude = f32x4.abs(x);
   const t = f32x4.div(f32x4.splat(1), multiplyAdd(magnitude, f32x4.splat(0.3275911), f32x4.splat(1)));
   let p = f32x4.splat(1.061405429);
@@ -56,7 +63,7 @@ function erf(x: v128): v128 {
   p = multiplyAdd(p, t, f32x4.splat(1.421413741));
   p = multiplyAdd(p, t, f32x4.splat(-0.284496736));
   p = multiplyAdd(p, t, f32x4.splat(0.254829592));
-  const far = f32x4.sub(f32x4.splat(1), f32x4.mul(f32x4.mul(p, t), exp(f32x4.neg(square))));
+  const far = f32x4.sub(f32x4.splat(1), f32x4.mul(f32x4.mul(p, t), power));
   const sign = v128.and(x, i32x4.splat(0x80000000));
   let q = f32x4.splat(1.0 / 9360.0);
   q = multiplyAdd(q, square, f32x4.splat(-1.0 / 1320.0));

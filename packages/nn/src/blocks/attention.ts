@@ -1,6 +1,8 @@
 import { type Block, bytesOf, requireOption, type Shape3 } from '@localgrad/core';
+import { currentKernels } from '@localgrad/kernels';
 import { AttentionOperation } from './attention-operation.js';
 import { parameterless } from './parameterless.js';
+import { savesMap } from './saved-maps.js';
 
 /** Options of `attention`. */
 export interface AttentionOptions {
@@ -40,15 +42,17 @@ export function attention({ name, inputShape, heads }: AttentionOptions): Block 
     inputShape,
     outputShape,
     reads: { input: true, output: false },
-    apply: (x) => operation.attend(x),
-    pullBack: (dy, x) => operation.pullBack(dy, x),
+    apply: (x) => currentKernels().attention?.(x, heads) ?? operation.attend(x),
+    pullBack: (dy, x) => currentKernels().attentionGradient?.(dy, x, heads) ?? operation.pullBack(dy, x),
     multiplyAccumulates: 2 * tokens * tokens * width,
     applyPeakBytes: (batchSize) => {
       const { part, weights, row } = bytes(batchSize);
+      if (savesMap('attention')) return part;
       return Math.max(3 * part, 2 * (part + weights) + row);
     },
     pullBackPeakBytes: (batchSize) => {
       const { part, weights, row } = bytes(batchSize);
+      if (savesMap('attentionGradient')) return 3 * part;
       return Math.max(5 * part, 4 * part + weights, 3 * part + 2 * weights, 2 * part + 3 * weights + row);
     },
   });

@@ -1,6 +1,8 @@
 import { type Block, bytesOf, type Shape3 } from '@localgrad/core';
+import { currentKernels } from '@localgrad/kernels';
 import { add, erf, exp, mul, square, type Tensor4D } from '@tensorflow/tfjs';
 import { parameterless } from './parameterless.js';
+import { savesMap } from './saved-maps.js';
 
 /** x·Φ(x) with the normal distribution's Φ: the exact GELU, as PyTorch's default. */
 export function gelu(name: string, shape: Shape3): Block {
@@ -9,25 +11,28 @@ export function gelu(name: string, shape: Shape3): Block {
     inputShape: shape,
     outputShape: shape,
     reads: { input: true, output: false },
-    apply: (x) => inTurn(normalDistribution(x), (phi) => mul(x, phi)),
-    pullBack: (dy, x) => {
-      const density = inTurn(
-        square(x),
-        (t) => mul(t, -0.5),
-        (t) => exp(t),
-        (t) => mul(t, 1 / Math.sqrt(2 * Math.PI)),
-        (t) => mul(t, x),
-      );
-      const slope = inTurn(normalDistribution(x), (phi) => add<Tensor4D>(phi, density));
-      density.dispose();
-      const dx = mul<Tensor4D>(dy, slope);
-      slope.dispose();
-      dy.dispose();
-      return dx;
-    },
-    applyPeakBytes: (batchSize) => 2 * bytesOf(shape, batchSize),
-    pullBackPeakBytes: (batchSize) => 3 * bytesOf(shape, batchSize),
+    apply: (x) => currentKernels().gelu?.(x) ?? inTurn(normalDistribution(x), (phi) => mul(x, phi)),
+    pullBack: (dy, x) => currentKernels().geluGradient?.(dy, x) ?? composedGradient(dy, x),
+    applyPeakBytes: (batchSize) => (savesMap('gelu') ? 1 : 2) * bytesOf(shape, batchSize),
+    pullBackPeakBytes: (batchSize) => (savesMap('geluGradient') ? 0 : 3) * bytesOf(shape, batchSize),
   });
+}
+
+/** Consumes dy; borrows x. */
+function composedGradient(dy: Tensor4D, x: Tensor4D): Tensor4D {
+  const density = inTurn(
+    square(x),
+    (t) => mul(t, -0.5),
+    (t) => exp(t),
+    (t) => mul(t, 1 / Math.sqrt(2 * Math.PI)),
+    (t) => mul(t, x),
+  );
+  const slope = inTurn(normalDistribution(x), (phi) => add<Tensor4D>(phi, density));
+  density.dispose();
+  const dx = mul<Tensor4D>(dy, slope);
+  slope.dispose();
+  dy.dispose();
+  return dx;
 }
 
 /** Φ(x) = ½ + ½·erf(x/√2) */

@@ -1,7 +1,14 @@
 import { currentKernels, stockKernels } from '@localgrad/kernels';
 
-/** Optional operations that need a map less than those they replace. */
-type SavingOperation = 'conv2dInputGradientInPlace' | 'conv2dActivatedFilterGradient' | 'pooledBatchNormGradient';
+/** Optional operations that need fewer maps than those they replace. */
+type SavingOperation =
+  | 'conv2dInputGradientInPlace'
+  | 'conv2dActivatedFilterGradient'
+  | 'pooledBatchNormGradient'
+  | 'attention'
+  | 'attentionGradient'
+  | 'gelu'
+  | 'geluGradient';
 
 /**
  * Whether predictions of peak bytes count on an operation: that of the current backend's kernels decides. Where a plan is only

@@ -40,6 +40,8 @@ const kernelCounters: Readonly<Record<string, (output: Tensor, first: Tensor, se
   groupedConv2dInputGradient: (output, dy, filter) => transposedConvolution({ dy, filter }, output),
   depthwiseConv2d: (output, x, filter) => depthwise({ x, filter }, output),
   matMul: (output, a) => matrixProduct({ a }, output),
+  // Queries with keys, and attention weights with values.
+  attention: (output) => 2 * output.size * (output.shape[2] ?? 1),
 };
 
 /** Multiply-accumulates of the convolutions and matrix products that `run` executes; other operations count as 0. */

@@ -56,6 +56,10 @@ export function describeTrainingKernels(
         'conv2dActivatedFilterGradient',
         'conv2dInputGradientInPlace',
         'pooledBatchNormGradient',
+        'attention',
+        'attentionGradient',
+        'gelu',
+        'geluGradient',
         'clipAll',
       ]);
       expect(new Set(kernelCases.map(({ kernel }) => kernel))).toEqual(all);

@@ -4,6 +4,7 @@ import type { KernelCase } from './kernel-case.js';
 import { groupNormCases, normCases, pooledNormCases } from './normalizations.js';
 import { otherCases } from './others.js';
 import { poolingCases } from './poolings.js';
+import { transformerCases } from './transformers.js';
 import { updateCases } from './updates.js';
 
 /** The input whose NaN and infinities have to come through, by kernel. Statistics of x are only defined for finite x. */
@@ -48,6 +49,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...normCases,
   ...pooledNormCases,
   ...groupNormCases,
+  ...transformerCases,
   ...poolingCases,
   ...otherCases,
   ...updateCases,

@@ -19,7 +19,7 @@ export function accumulate<T extends tf.Tensor>(context: KernelContext, a: T, b:
 /** A function of each element, computed by a kernel with the arguments x, y, start, end and those of the function. */
 export function elementwise<T extends tf.Tensor>(
   context: KernelContext,
-  kernel: 'clamp' | 'exponential' | 'errorFunction',
+  kernel: 'clamp' | 'exponential' | 'errorFunction' | 'gelu',
   x: T,
   ...options: readonly number[]
 ): T {
@@ -37,6 +37,17 @@ export function reluGradient(context: KernelContext, dy: tf.Tensor4D, output: tf
   const [from, y, to] = [heap.pointer(dy), heap.pointer(output), heap.pointer(dx)];
   const parts = elementPieces(dy.size);
   pool.run('reluGradient', parts.count, (piece) => [from, y, to, ...parts.bounds(piece), slope]);
+  return dx;
+}
+
+/** Consumes dy; borrows x. */
+export function geluGradient(context: KernelContext, dy: tf.Tensor4D, x: tf.Tensor4D): tf.Tensor4D {
+  const { heap, pool } = context;
+  const dx = heap.shares(dy) ? heap.allocate<tf.Tensor4D>(dy.shape) : dy;
+  const [cotangent, from, to] = [heap.pointer(dy), heap.pointer(x), heap.pointer(dx)];
+  const parts = elementPieces(dy.size);
+  pool.run('geluGradient', parts.count, (piece) => [cotangent, from, to, ...parts.bounds(piece)]);
+  if (dx !== dy) dy.dispose();
   return dx;
 }
 

@@ -4,6 +4,7 @@ import { binary as threadedRelaxed } from '../generated/threaded-relaxed-simd.js
 import { binary as threaded } from '../generated/threaded-simd.js';
 import { createSingleThreadPool, createThreadPool, type KernelFunctions } from '../pool/pool.js';
 import type { WasmHeap } from '../runtime/heap.js';
+import { attention, attentionGradient } from './attention.js';
 import { mapAxis } from './axis-map.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { createContext } from './context.js';
@@ -23,6 +24,7 @@ import {
 import {
   accumulate,
   elementwise,
+  geluGradient,
   globalAveragePool,
   globalAveragePoolGradient,
   reluGradient,
@@ -77,6 +79,10 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     pooledBatchNormGradient: (request) => pooledBatchNormGradient(context, request),
     groupNorm: (...values) => groupNorm(context, ...values),
     groupNormGradient: (request) => groupNormGradient(context, request),
+    attention: (...values) => attention(context, ...values),
+    attentionGradient: (...values) => attentionGradient(context, ...values),
+    gelu: (x) => elementwise(context, 'gelu', x),
+    geluGradient: (...values) => geluGradient(context, ...values),
     accumulate: (a, b) => accumulate(context, a, b),
     clamp: (x, low, high) => elementwise(context, 'clamp', x, low, high),
     exp: (x) => elementwise(context, 'exponential', x),
