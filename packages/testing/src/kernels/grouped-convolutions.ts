@@ -9,7 +9,10 @@ interface GroupedConvolution extends ConvolutionGeometry {
   readonly groups: number;
 }
 
-/** Groups as in ResNeXt, odd widths, one channel per group, uneven numbers of channels on both sides, many images, oblong filters. */
+/**
+ * Groups as in ResNeXt, odd widths, one channel per group, uneven numbers of channels on both sides, many images, oblong
+ * filters, strides that leave pixels out, many channels per group.
+ */
 const groupedConvolutions: readonly GroupedConvolution[] = [
   { x: [3, 7, 9, 16], filter: [3, 3, 4, 16], groups: 4, stride: 1, padding: 1 },
   { x: [2, 8, 7, 16], filter: [3, 3, 8, 16], groups: 2, stride: 2, padding: 1 },
@@ -18,6 +21,9 @@ const groupedConvolutions: readonly GroupedConvolution[] = [
   { x: [34, 6, 6, 32], filter: [3, 3, 1, 32], groups: 32, stride: 1, padding: 1 },
   { x: [2, 12, 12, 8], filter: [1, 1, 8, 8], groups: 1, stride: 1, padding: 0 },
   { x: [2, 7, 9, 8], filter: [3, 2, 4, 10], groups: 2, stride: [1, 2], padding: [1, 0] },
+  { x: [2, 8, 11, 12], filter: [2, 2, 4, 9], groups: 3, stride: 3, padding: 1 },
+  { x: [2, 5, 6, 40], filter: [3, 3, 20, 36], groups: 2, stride: [2, 1], padding: 1 },
+  { x: [1, 4, 5, 8], filter: [1, 1, 4, 8], groups: 2, stride: 2, padding: 1 },
 ];
 
 export const groupedCases = groupedConvolutions.flatMap(({ x, filter, groups, ...geometry }): KernelCase[] => {

@@ -25,7 +25,7 @@ export function groupedConv2d(
 }
 
 export function groupedConv2dInputGradient(
-  { heap, pool }: KernelContext,
+  { heap, pool, scratch }: KernelContext,
   dy: Tensor4D,
   filter: Tensor4D,
   groups: number,
@@ -34,10 +34,16 @@ export function groupedConv2dInputGradient(
 ): Tensor4D {
   const dx = heap.allocate<Tensor4D>(inputShape);
   const sizes = sizesOf(inputShape, dy.shape, filter.shape, groups, geometry);
-  const pointers = [dy, filter, dx].map((tensor) => heap.pointer(tensor));
+  const [kernelHeight, kernelWidth] = filter.shape;
   const images = imagePieces(dy.shape);
-  pool.run('groupedInputGradient', images.count, (piece) => [...pointers, ...images.bounds(piece), ...sizes]);
-  return dx;
+  return scratch(4 * filter.size, (turned) => {
+    const [cotangent, weights, to] = [dy, filter, dx].map((tensor) => heap.pointer(tensor)) as [number, number, number];
+    const turning = [weights, turned, kernelHeight * kernelWidth, inputShape[3], dy.shape[3], groups];
+    pool.run('turnGroupedFilter', 1, () => turning);
+    const pointers = [cotangent, turned, to];
+    pool.run('groupedInputGradient', images.count, (piece) => [...pointers, ...images.bounds(piece), ...sizes]);
+    return dx;
+  });
 }
 
 export function groupedConv2dFilterGradient(
