@@ -2,6 +2,7 @@ export * from './adam';
 export * from './attention';
 export * from './axis-map';
 export * from './batch-norm';
+export * from './copies';
 export * from './cross-entropy';
 export * from './depthwise-convolution';
 export * from './elementwise';

@@ -15,6 +15,7 @@ import {
   conv2dInputGradient,
   conv2dInputGradientInPlace,
 } from './convolution.js';
+import { concat, slice } from './copies.js';
 import { binaryCrossEntropy } from './cross-entropy.js';
 import {
   depthwiseConv2d,
@@ -89,6 +90,8 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     erf: (x) => elementwise(context, 'errorFunction', x),
     matMul: (...values) => matMul(context, ...values),
     batchMatMul: (...values) => batchMatMul(context, ...values),
+    concat: (...values) => concat(context, ...values),
+    slice: (...values) => slice(context, ...values),
     mapAxis: (...values) => mapAxis(context, ...values),
     reluGradient: (...values) => reluGradient(context, ...values),
     globalAveragePool: (x) => globalAveragePool(context, x),

@@ -20,6 +20,14 @@ export interface WasmTrainingKernels extends TrainingKernels {
    * has a single matrix.
    */
   batchMatMul(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean): Tensor;
+  /** Joins tensors of float32 or int32, which have the same shape but for the length of `axis`. At least one is given. */
+  concat<T extends Tensor>(tensors: readonly T[], axis: number): T;
+  /**
+   * The part of a tensor of float32 or int32 with `size[i]` indices from `begin[i]` on along each axis.
+   *
+   * @param shape of the result, of as many elements as `size`; default: `size`
+   */
+  slice<T extends Tensor>(x: Tensor, begin: readonly number[], size: readonly number[], shape?: readonly number[]): T;
   /** Stops the threads. */
   dispose(): void;
 }

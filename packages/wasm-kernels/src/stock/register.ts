@@ -5,6 +5,7 @@ import { activationKernels } from './activations.js';
 import { borrowed } from './calls.js';
 import { clampKernels } from './clamps.js';
 import { composedFilterGradient, composedInputGradient } from './composed.js';
+import { copyKernels } from './copies.js';
 import { depthwiseKernels } from './depthwise.js';
 import { dtypeKernels } from './dtypes.js';
 import { extremaKernels } from './extrema.js';
@@ -86,6 +87,7 @@ export function registerTrainingGradients(kernels?: WasmTrainingKernels): Regist
     UnsortedSegmentSum: unsortedSegmentSum,
     ...poolingKernels(kernels),
     ...productKernels(kernels),
+    ...copyKernels(kernels),
     ...extremaKernels(),
     ...clampKernels(kernels),
     ...byDtype,
