@@ -1,27 +1,10 @@
 import { addToDoubles, multiplyAdd } from './lanes';
+import { exp } from './transcendentals';
 
 // @ts-ignore: decorator
 @inline
 function lanes(value: f32): v128 {
   return f32x4.splat(value);
-}
-
-// exp(x) for x ≤ 0, at least the smallest normal number. Range reduction and polynomial of Cephes' expf, one unit in the last place.
-// @ts-ignore: decorator
-@inline
-function exponential(x: v128): v128 {
-  const bounded = f32x4.max(x, lanes(-87.33));
-  const n = f32x4.nearest(f32x4.mul(bounded, lanes(1.44269504)));
-  let r = multiplyAdd(n, lanes(-0.693359375), bounded);
-  r = multiplyAdd(n, lanes(2.1219444e-4), r);
-  let y = multiplyAdd(lanes(1.9875691500e-4), r, lanes(1.3981999507e-3));
-  y = multiplyAdd(y, r, lanes(8.3334519073e-3));
-  y = multiplyAdd(y, r, lanes(4.1665795894e-2));
-  y = multiplyAdd(y, r, lanes(1.6666665459e-1));
-  y = multiplyAdd(y, r, lanes(5.0000001201e-1));
-  y = f32x4.add(f32x4.add(f32x4.mul(y, f32x4.mul(r, r)), r), lanes(1));
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-  return f32x4.mul(y, power);
 }
 
 // log(1 + e) for 0 ≤ e ≤ 1. Polynomial of Cephes' logf, which needs no sum 1 + e, so that small e keep their digits.
@@ -74,15 +57,83 @@ export function binaryCrossEntropy(
   for (; i + 4 <= end; i += 4) {
     const at = (<usize>i) << 2;
     const z = v128.load(logits + at), t = v128.load(targets + at);
-    const e = exponential(f32x4.neg(f32x4.abs(z)));
+    const e = exp(f32x4.neg(f32x4.abs(z)));
     addToDoubles(sums, lossOf(z, t, e));
     v128.store(gradient + at, gradientOf(z, t, e, factor));
   }
   for (; i < end; i++) {
     const at = (<usize>i) << 2;
     const z = v128.load32_splat(logits + at), t = v128.load32_splat(targets + at);
-    const e = exponential(f32x4.neg(f32x4.abs(z)));
+    const e = exp(f32x4.neg(f32x4.abs(z)));
     store<f64>(sums, load<f64>(sums) + <f64>f32x4.extract_lane(lossOf(z, t, e), 0));
     store<f32>(gradient + at, f32x4.extract_lane(gradientOf(z, t, e, factor), 0));
   }
+}
+
+// Cross-entropy of rows start … end − 1 with their labels, from logits of `classes` columns: weight × its gradient, and the sum of the losses
+// as a double at `sum`. The gradient of the label is that of the other classes, negated: 1 − p would lose the digits of a small one, as a sum of all of them would.
+export function softmaxCrossEntropy(
+  logits: usize, labels: usize, gradient: usize, sum: usize, start: i32, end: i32, classes: i32, weight: f32,
+): void {
+  const stride = (<usize>classes) << 2;
+  const whole = (<usize>(classes & -4)) << 2;
+  let losses: f64 = 0;
+  for (let row = <usize>start; row < <usize>end; row++) {
+    const p = logits + row * stride, g = gradient + row * stride;
+    const label = (<usize>load<i32>(labels + (row << 2))) << 2;
+    let most = v128.load32_splat(p);
+    let at: usize = 0;
+    for (; at < whole; at += 16) most = f32x4.max(most, v128.load(p + at));
+    for (; at < stride; at += 4) most = f32x4.max(most, v128.load32_splat(p + at));
+    const largest = max(
+      max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
+      max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
+    );
+    most = lanes(largest);
+    let total: f64 = 0;
+    for (at = 0; at < whole; at += 16) {
+      const powers = exp(f32x4.sub(v128.load(p + at), most));
+      v128.store(g + at, powers);
+      total += <f64>f32x4.extract_lane(powers, 0) + <f64>f32x4.extract_lane(powers, 1);
+      total += <f64>f32x4.extract_lane(powers, 2) + <f64>f32x4.extract_lane(powers, 3);
+    }
+    for (; at < stride; at += 4) {
+      const power = f32x4.extract_lane(exp(f32x4.sub(v128.load32_splat(p + at), most)), 0);
+      store<f32>(g + at, power);
+      total += power;
+    }
+    const power = <f64>load<f32>(g + label);
+    let others = total - power;
+    if (others < 0.001 * total) others = sumWithout(g, label, stride);
+    losses += power == 1 && others <= 1 ? logarithmOf1And(others) : logarithmOf(total) + (<f64>largest - <f64>load<f32>(p + label));
+    const share = <f64>weight / total;
+    const shares = lanes(<f32>share);
+    for (at = 0; at < whole; at += 16) v128.store(g + at, f32x4.mul(v128.load(g + at), shares));
+    for (; at < stride; at += 4) store<f32>(g + at, load<f32>(g + at) * <f32>share);
+    store<f32>(g + label, <f32>(-share * others));
+  }
+  store<f64>(sum, losses);
+}
+
+function sumWithout(values: usize, one: usize, end: usize): f64 {
+  let sum: f64 = 0;
+  for (let at: usize = 0; at < end; at += 4) if (at != one) sum += load<f32>(values + at);
+  return sum;
+}
+
+// log(1 + x) for 0 ≤ x ≤ 1
+// @ts-ignore: decorator
+@inline
+function logarithmOf1And(x: f64): f64 {
+  return f32x4.extract_lane(logarithm(lanes(<f32>x)), 0);
+}
+
+// log(x) for x ≥ 1, to the digits of a float; NaN and ∞ for those.
+// @ts-ignore: decorator
+@inline
+function logarithmOf(x: f64): f64 {
+  const bits = reinterpret<u64>(x);
+  const mantissa = reinterpret<f64>((bits & 0xfffffffffffff) | 0x3ff0000000000000);
+  const exponent = <f64>(<i32>(bits >> 52) - 1023);
+  return logarithmOf1And(mantissa - 1) + exponent * 0.6931471805599453 + (x - x);
 }

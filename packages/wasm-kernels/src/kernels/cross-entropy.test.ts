@@ -93,3 +93,82 @@ describe('binaryCrossEntropy', () => {
     });
   });
 });
+
+/** The definition in double precision. */
+function softmaxReference(logits: readonly (readonly number[])[], labels: readonly number[], weight: number) {
+  const losses: number[] = [];
+  const gradient = logits.flatMap((row, sample) => {
+    const scores = row.map(Math.fround);
+    const largest = Math.max(...scores);
+    const powers = scores.map((score) => Math.exp(score - largest));
+    const label = labels[sample] ?? 0;
+    const rest = powers.reduce((sum, power, index) => (index === label ? sum : sum + power), 0);
+    const total = rest + (powers[label] ?? 0);
+    losses.push(powers[label] === 1 ? Math.log1p(rest) : Math.log(total) + largest - (scores[label] ?? 0));
+    return powers.map((power, index) => ((index === label ? -rest : power) * weight) / total / logits.length);
+  });
+  return { loss: losses.reduce((sum, value) => sum + value, 0) / logits.length, gradient };
+}
+
+describe('softmaxCrossEntropy', () => {
+  const variants = useVariants();
+
+  function evaluate(one: WasmTrainingKernels, logits: tf.Tensor2D, labels: tf.Tensor1D, weight: number) {
+    const result = one.softmaxCrossEntropy(logits, labels, weight);
+    return { loss: result.loss.dataSync()[0] ?? Number.NaN, gradient: Float32Array.from(result.gradient.dataSync()) };
+  }
+
+  it('agrees with the definition in double precision to the digits of float32, also where a sample is all but certain', () => {
+    const score = fc.oneof(
+      fc.double({ min: -20, max: 20, noNaN: true }),
+      fc.constantFrom(0, -0, 1, 1, 80, -80, 1e9, -1e9, 1e-30),
+    );
+    const batches = fc.integer({ min: 1, max: 23 }).chain((classes) =>
+      fc.array(fc.tuple(fc.array(score, { minLength: classes, maxLength: classes }), fc.nat({ max: classes - 1 })), {
+        minLength: 1,
+        maxLength: 9,
+      }),
+    );
+    fc.assert(
+      fc.property(batches, fc.constantFrom(1, 5, -0.5), (samples, weight) =>
+        tf.tidy(() => {
+          const [scores, labels] = [samples.map(([row]) => row), samples.map(([, label]) => label)];
+          const expected = softmaxReference(scores, labels, weight);
+          const { one: first, three, fusedOne, fusedThree } = variants();
+          for (const one of [first, three, fusedOne, fusedThree]) {
+            const found = evaluate(one, tf.tensor2d(scores), tf.tensor1d(labels, 'int32'), weight);
+            expect(Math.abs(found.loss - expected.loss)).toBeLessThanOrEqual(3e-7 * Math.abs(expected.loss));
+            for (const [index, value] of found.gradient.entries()) {
+              const wanted = expected.gradient[index] ?? 0;
+              expect(Math.abs(value - wanted)).toBeLessThanOrEqual(1e-6 * Math.abs(wanted) + 1e-37);
+            }
+          }
+        }),
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it('yields NaN for a sample with NaN or ∞, and its loss, and leaves the others alone', () => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      tf.tidy(() => {
+        const logits = tf.tensor2d([1, value, 2, 1, 1, 1], [2, 3]);
+        const { loss, gradient } = evaluate(variants().one, logits, tf.tensor1d([0, 1], 'int32'), 6);
+        expect(loss).toBeNaN();
+        expect([...gradient.subarray(0, 3)]).toEqual([Number.NaN, Number.NaN, Number.NaN]);
+        expect([...gradient.subarray(3)]).toEqual([1, -2, 1]);
+      });
+    }
+  });
+
+  it('yields the same bits on any number of threads', () => {
+    tf.tidy(() => {
+      const logits = tf.randomNormal<tf.Rank.R2>([4000, 19], 0, 3, 'float32', 1);
+      const labels = tf.cast(tf.randomUniform<tf.Rank.R1>([4000], 0, 19, 'float32', 2), 'int32') as tf.Tensor1D;
+      const run = (kernels: WasmTrainingKernels) => evaluate(kernels, logits, labels, 2);
+      const { one, three, fusedOne, fusedThree } = variants();
+      expect(run(three)).toEqual(run(one));
+      expect(run(fusedThree)).toEqual(run(fusedOne));
+    });
+  });
+});

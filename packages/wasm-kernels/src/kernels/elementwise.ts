@@ -1,4 +1,4 @@
-import { requireLabels, type Shape4 } from '@localgrad/kernels';
+import type { Shape4 } from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 
@@ -78,37 +78,4 @@ export function globalAveragePoolGradient(context: KernelContext, dy: tf.Tensor2
     1 / positions,
   ]);
   return dx;
-}
-
-/** Mean over the batch of −log softmax(logits)[label], and weight × its gradient. Few values, so plain loops in float64 suffice. */
-export function softmaxCrossEntropy(
-  context: KernelContext,
-  logits: tf.Tensor2D,
-  labels: tf.Tensor1D,
-  weight: number,
-): { loss: tf.Scalar; gradient: tf.Tensor2D } {
-  const { heap } = context;
-  const [batch, classes] = logits.shape;
-  requireLabels(context.integers(heap.pointer(labels), batch), classes);
-  const gradient = heap.allocate<tf.Tensor2D>([batch, classes]);
-  const loss = heap.allocate<tf.Scalar>([]);
-  const targetsPointer = heap.pointer(labels);
-  const [scores, result] = context.valuesOf(logits, gradient);
-  const targets = context.integers(targetsPointer, batch);
-  let total = 0;
-  for (let n = 0; n < batch; n++) {
-    const row = n * classes;
-    let highest = Number.NEGATIVE_INFINITY;
-    for (let c = 0; c < classes; c++) highest = Math.max(highest, scores[row + c] as number);
-    let sum = 0;
-    for (let c = 0; c < classes; c++) sum += Math.exp((scores[row + c] as number) - highest);
-    const label = targets[n] as number;
-    total += Math.log(sum) + highest - (scores[row + label] as number);
-    for (let c = 0; c < classes; c++) {
-      const probability = Math.exp((scores[row + c] as number) - highest) / sum;
-      result[row + c] = (weight / batch) * (probability - (c === label ? 1 : 0));
-    }
-  }
-  context.values(loss)[0] = total / batch;
-  return { loss, gradient };
 }

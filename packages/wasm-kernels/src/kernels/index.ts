@@ -16,7 +16,7 @@ import {
   conv2dInputGradientInPlace,
 } from './convolution.js';
 import { concat, slice } from './copies.js';
-import { binaryCrossEntropy } from './cross-entropy.js';
+import { binaryCrossEntropy, softmaxCrossEntropy } from './cross-entropy.js';
 import {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
@@ -29,7 +29,6 @@ import {
   globalAveragePool,
   globalAveragePoolGradient,
   reluGradient,
-  softmaxCrossEntropy,
 } from './elementwise.js';
 import { groupNorm, groupNormGradient } from './group-norm.js';
 import { groupedConv2d, groupedConv2dFilterGradient, groupedConv2dInputGradient } from './grouped-convolution.js';
