@@ -51,7 +51,7 @@ const reductions: Readonly<Record<string, Reduction>> = {
 
 /**
  * The backend's kernels that are wrong for some dtypes, or for tensors without elements: they read bool or int32 as float32,
- * ignore the requested dtype, return uninitialized memory, write beyond their output, or never end.
+ * ignore the requested dtype, return uninitialized memory, write beyond their output, trap, or never end.
  */
 export function dtypeKernels(): Record<string, StockKernel> {
   return {
@@ -63,6 +63,8 @@ export function dtypeKernels(): Record<string, StockKernel> {
     ...fromStock(['StridedSlice'], stridedSlice),
     ...fromStock(['GatherV2'], gather),
     ...fromStock(['Reverse'], reverse),
+    ...fromStock(['Transpose'], transpose),
+    ...fromStock(['ArgMax', 'ArgMin'], argument),
     ...fromStock(['Select'], select),
   };
 }
@@ -188,6 +190,27 @@ function reverse(stock: Stock): StockKernel {
     const [name, x] = inputOf(call);
     if (sizeOf(x) === 0) return tf.zeros(x.shape, x.dtype as tf.NumericDataType);
     return x.dtype !== 'bool' ? stock(call) : asIntegers(stock, call, name, x);
+  };
+}
+
+/** Without elements, the backend's traps, after which the backend is unusable. */
+function transpose(stock: Stock): StockKernel {
+  return (call: Call) => {
+    const [, x] = inputOf(call);
+    if (sizeOf(x) > 0) return stock(call);
+    const shape = (call.attrs.perm as number[]).map((axis) => x.shape[axis] as number);
+    return tf.zeros(shape, x.dtype as tf.NumericDataType);
+  };
+}
+
+/** Without elements, the backend's trap. */
+function argument(stock: Stock): StockKernel {
+  return (call: Call) => {
+    const [, x] = inputOf(call);
+    if (sizeOf(x) > 0) return stock(call);
+    const axes = tf.util.parseAxisParam(call.attrs.axis as number, x.shape);
+    const [shape] = tf.backend_util.computeOutAndReduceShapes(x.shape, axes);
+    return tf.zeros(shape, 'int32');
   };
 }
 
