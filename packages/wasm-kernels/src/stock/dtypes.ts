@@ -170,17 +170,23 @@ function stridedSlice(stock: Stock): StockKernel {
   };
 }
 
-/** Without elements, the backend returns its own four axes instead of those of the result. */
+/** Without elements, the backend returns its own four axes instead of those of the result, and never frees the indices. */
 function gather(stock: Stock): StockKernel {
   return (call: Call) => {
     const { x, indices } = call.inputs as Readonly<Record<'x' | 'indices', tf.TensorInfo>>;
-    const output = stock(call);
-    if (sizeOf(x) > 0) return output;
+    if (sizeOf(x) > 0) return stock(call);
     const { axis, batchDims } = call.attrs as Readonly<{ axis: number; batchDims: number }>;
     const parsed = tf.util.parseAxisParam(axis, x.shape)[0] as number;
+    const length = x.shape[parsed] as number;
+    for (const index of tf.backend().readSync(indices.dataId) as Int32Array) {
+      tf.util.assert(
+        index >= 0 && index < length,
+        () => `GatherV2: the index value ${index} is not in [0, ${length - 1}]`,
+      );
+    }
     const { segment_util: segments } = tf.backend_util;
     const { outputShape } = segments.collectGatherOpShapeInfo(borrowed(x), borrowed(indices), parsed, batchDims);
-    return { ...output, shape: outputShape };
+    return tf.zeros(outputShape, x.dtype as tf.NumericDataType);
   };
 }
 

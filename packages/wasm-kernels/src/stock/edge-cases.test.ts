@@ -127,6 +127,25 @@ describe('operations of TensorFlow.js at their edges', () => {
     ]);
   });
 
+  it('pools windows that lie on padding only, and their gradient changes nothing', () => {
+    const before = memory();
+    for (const size of [1, 3]) {
+      const x = waves<tf.Rank.R4>([2, size, size, 5]);
+      const [largest, mean, ofLargest, ofMean] = results(() => {
+        const most = (input: tf.Tensor) => tf.maxPool(input as tf.Tensor4D, 1, 1, 3, 'floor');
+        const average = (input: tf.Tensor) => tf.avgPool(input as tf.Tensor4D, 1, 1, 3, 'floor');
+        return [most(x), average(x), tf.grad(most)(x), tf.grad(average)(x)];
+      }) as [number[], number[], number[], number[]];
+      expect(largest.filter(Number.isFinite)).toEqual([...x.dataSync()]);
+      expect(largest[0]).toBe(Number.NEGATIVE_INFINITY);
+      expect(mean.filter(Number.isFinite)).toEqual([...x.dataSync()]);
+      expect(mean[0]).toBe(Number.NaN);
+      expect([ofLargest, ofMean]).toEqual([new Array(x.size).fill(1), new Array(x.size).fill(1)]);
+      x.dispose();
+    }
+    expect(memory()).toEqual(before);
+  });
+
   it('max pooling with indices finds maxima below zero, and NaN', () => {
     const values = [-3, -1, -2, -5, -4, Number.NaN];
     const pooled = (inBatch: boolean) =>
@@ -138,6 +157,16 @@ describe('operations of TensorFlow.js at their edges', () => {
     const maxima = [-1, -2, Number.NaN, -2, -3, Number.NaN];
     expect(pooled(false)).toEqual([maxima, [1, 2, 5, 1, 2, 5]]);
     expect(pooled(true)).toEqual([maxima, [1, 2, 5, 7, 8, 11]]);
+  });
+
+  it('gathers from nothing, and leaves no memory', () => {
+    const before = memory();
+    const [x, rows] = [tf.zeros([3, 0]), tf.tensor1d([1, 2, 0, 2], 'int32')];
+    const found = tf.gather(x, rows);
+    expect(found.shape).toEqual([4, 0]);
+    expect(() => tf.tidy(() => tf.gather(x, tf.tensor1d([3], 'int32')))).toThrow('the index value 3 is not in [0, 2]');
+    tf.dispose([x, rows, found]);
+    expect(memory()).toEqual(before);
   });
 
   it('transposes, and finds the largest and least of, nothing', () => {
