@@ -125,6 +125,8 @@ const filtering = (
 
 const floats = (x: tf.Tensor) => tf.cast(x, 'float32');
 
+const integers = () => tf.tensor1d([-3, 0, 9], 'int32');
+
 const others: StockCase[] = [
   ...binary.map(([operation, apply]) => row(operation, 'broadcast', [map, [7]], apply)),
   row('sum', 'all', [map], (x) => tf.sum(x)),
@@ -224,6 +226,12 @@ const others: StockCase[] = [
   row('oneHot', 'labels beyond the classes', [[4]], () => floats(tf.oneHot(tf.tensor1d([0, 3, -1, 9], 'int32'), 4))),
   row('oneHot', 'float32', [[4]], () => tf.oneHot(tf.tensor1d([0, 3, -1, 9], 'int32'), 4, 0.5, -2, 'float32')),
   row('oneHot', 'bool', [[4]], () => floats(tf.oneHot(tf.tensor1d([0, 3, 1, 1], 'int32'), 4, 1, 0, 'bool'))),
+  row('exp', 'of integers', [[1]], () => tf.exp(integers())),
+  row('relu6', 'of integers', [[1]], () => floats(tf.relu6(integers()))),
+  row('sigmoid', 'of integers as float32', [[1]], () => tf.sigmoid(tf.cast(integers(), 'float32'))),
+  row('matMul', 'of integers as float32', [[3, 2]], (x) =>
+    tf.matMul(tf.cast(tf.reshape(integers(), [1, 3]), 'float32'), x),
+  ),
   row('eye', '', [[1]], () => tf.eye(5)),
   row('batchNorm', '', [map, [7], [7], [7]], (x, mean, scale, shift) =>
     tf.batchNorm(x as tf.Tensor4D, mean as tf.Tensor1D, tf.ones([7]), shift as tf.Tensor1D, scale as tf.Tensor1D, 1e-5),

@@ -14,7 +14,7 @@ export function adam(
   for (; i + 4 <= end; i += 4) {
     const at = (<usize>i) << 2;
     const p = v128.load(value + at);
-    const g = multiplyAdd(p, d, v128.load(gradient + at));
+    const g = decay != 0 ? multiplyAdd(p, d, v128.load(gradient + at)) : v128.load(gradient + at);
     const squared = f32x4.mul(f32x4.mul(g, g), c);
     let m = f32x4.mul(g, a);
     let v = squared;
@@ -31,7 +31,7 @@ export function adam(
   for (; i < end; i++) {
     const at = (<usize>i) << 2;
     const p = load<f32>(value + at);
-    const g = load<f32>(gradient + at) + decay * p;
+    const g = decay != 0 ? load<f32>(gradient + at) + decay * p : load<f32>(gradient + at);
     let m = g * newFirst;
     let v = g * g * newSecond;
     if (first) {

@@ -1,15 +1,16 @@
-// Pooling over windows of images start … end − 1, channels last. The caller sees to it that each window reaches the map.
+// Pooling over windows of images start … end − 1, channels last. Where padding is wider than a window, some windows do not reach the map:
+// their largest value is −∞, their mean NaN.
 
-// The part of a window that lies on the map, by its first and last cell.
+// The part of a window that lies on the map, by its first and last cell; the last row or column stands before the first if there is none.
 let firstRow: i32 = 0, lastRow: i32 = 0, firstColumn: i32 = 0, lastColumn: i32 = 0;
 
 // @ts-ignore: decorator
 @inline
 function clip(row: i32, column: i32, windowHeight: i32, windowWidth: i32, height: i32, width: i32): void {
   firstRow = max(0, row);
-  lastRow = min(height, row + windowHeight) - 1;
+  lastRow = max(firstRow, min(height, row + windowHeight)) - 1;
   firstColumn = max(0, column);
-  lastColumn = min(width, column + windowWidth) - 1;
+  lastColumn = max(firstColumn, min(width, column + windowWidth)) - 1;
 }
 
 // The largest value of each window. NaN wins: `max` of WebAssembly returns it whichever argument it is.
@@ -65,6 +66,10 @@ export function maxPoolGradient(
     memory.fill(gradient, 0, size);
     for (let oh = 0; oh < outHeight; oh++) for (let ow = 0; ow < outWidth; ow++) {
       clip(oh * strideHeight - top, ow * strideWidth - left, windowHeight, windowWidth, height, width);
+      if (lastRow < firstRow || lastColumn < firstColumn) {
+        source += step;
+        continue;
+      }
       const first = firstRow * width + firstColumn;
       let c = 0;
       for (; c + 4 <= channels; c += 4) {

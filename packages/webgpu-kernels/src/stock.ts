@@ -1,5 +1,5 @@
 import { replaceStockKernels } from '@localgrad/kernels';
-import type { Tensor, TensorInfo } from '@tensorflow/tfjs';
+import { cast, getKernel, type Tensor, type TensorInfo, tidy, util } from '@tensorflow/tfjs';
 import { isMissing, missing, missingBits } from './missing.js';
 import { runElementwise, runProgram, type WebGpuBackend } from './program.js';
 
@@ -77,17 +77,49 @@ function softmax(backend: WebGpuBackend, logits: Tensor): TensorInfo {
   });
 }
 
+interface CastCall {
+  readonly inputs: { readonly x: TensorInfo };
+  readonly attrs: { readonly dtype: string };
+}
+
+/**
+ * Integers as float32 get a buffer of their own. TensorFlow.js only relabels theirs, which its own shaders convert as they read it; to
+ * those of this package, it would not compile, or be the bits of other numbers.
+ */
+function castTo(backend: WebGpuBackend): (call: CastCall) => TensorInfo {
+  const stock = getKernel('Cast', 'webgpu').kernelFunc as unknown as (call: CastCall) => TensorInfo;
+  return (call) => {
+    const { x } = call.inputs;
+    const isRelabeled = call.attrs.dtype === 'float32' && (x.dtype === 'int32' || x.dtype === 'bool');
+    if (!isRelabeled || util.sizeFromShape(x.shape) === 0) return stock(call);
+    return runElementwise(backend, {
+      key: 'integers as float32',
+      inputs: { x: x as Tensor },
+      outputShape: x.shape,
+      body: 'result[index] = f32(x[index]);',
+    });
+  };
+}
+
+/** Through float32, the only type of the shaders: others end the backend. As on the cpu backend, only `exp` of integers is float32. */
+function ofIntegers(name: string, x: Tensor, compute: (x: Tensor) => Tensor): Tensor {
+  return tidy(() => {
+    const result = compute(cast(x, 'float32'));
+    return name === 'Exp' ? result : cast(cast(result, 'int32'), x.dtype);
+  });
+}
+
 /**
  * Replaces kernels of TensorFlow.js that return 0, infinity or other numbers for NaN by versions that propagate it.
  * `tf.logSoftmax` calls the logarithm. Returns a function that restores them.
  */
 export function registerStockOperations(backend: WebGpuBackend): () => void {
   const kernels = Object.entries(functions).map(([name, body]) => {
-    const kernel = ({ inputs }: { inputs: { x: TensorInfo } }) =>
+    const compute = (x: Tensor) =>
       runElementwise(backend, {
         key: name,
-        inputs: { x: inputs.x as never },
-        outputShape: inputs.x.shape,
+        inputs: { x },
+        outputShape: x.shape,
         integers: { missingBits, minusInfinityBits },
         declarations: isMissing,
         body: `
@@ -96,10 +128,15 @@ export function registerStockOperations(backend: WebGpuBackend): () => void {
           ${body}
           result[index] = value;`,
       });
+    const kernel = ({ inputs }: { inputs: { x: TensorInfo } }) => {
+      const x = inputs.x as Tensor;
+      return x.dtype === 'float32' ? compute(x) : ofIntegers(name, x, compute);
+    };
     return [name, kernel] as const;
   });
   return replaceStockKernels('webgpu', {
     ...Object.fromEntries(kernels),
+    Cast: castTo(backend),
     Softmax: ({ inputs }: { inputs: { logits: TensorInfo } }) => softmax(backend, inputs.logits as never),
   });
 }

@@ -214,3 +214,29 @@ describe('consumed arguments of Adam', () => {
     tf.dispose([value, ...held, result.value, again.value, again.first, again.second]);
   });
 });
+
+describe('updates without weight decay', () => {
+  it('keep the moments of infinite values finite, as in PyTorch', () => {
+    const infinite = () => tf.fill([5], Number.POSITIVE_INFINITY);
+    const gradient = () => tf.ones([5]);
+    const moments = tf.tidy(() => [
+      ...kernels
+        .sgdUpdateAll([
+          {
+            ...{ value: infinite(), gradient: gradient(), velocity: undefined },
+            ...{ learningRate: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0 },
+          },
+        ])
+        .map(({ velocity }) => [...velocity.dataSync()]),
+      ...kernels
+        .adamUpdateAll([
+          {
+            ...{ value: infinite(), gradient: gradient(), moments: undefined, update: 1, learningRate: 0.1 },
+            ...{ betas: [0.5, 0.5] as const, epsilon: 1e-8, weightDecay: 0, decoupled: false },
+          },
+        ])
+        .map(({ first }) => [...first.dataSync()]),
+    ]);
+    expect(moments).toEqual([new Array(5).fill(1), new Array(5).fill(0.5)]);
+  });
+});

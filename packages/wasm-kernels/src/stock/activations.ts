@@ -1,10 +1,14 @@
 import type { StockKernel } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { borrowed, type Call, owned, stockKernel } from './calls.js';
+import { borrowed, type Call, owned, type Stock, stockKernel } from './calls.js';
 
-/** The backend's own do not broadcast, ignore tiny numbers, or add a bias of the wrong length. */
-export function activationKernels(): Record<string, StockKernel> {
-  return { Prelu: prelu, Sign: sign, _FusedMatMul: fusedMatMul() };
+/**
+ * The backend's own do not broadcast, ignore tiny numbers, add a bias of the wrong length, or return uninitialized memory.
+ *
+ * @param product the kernel of `tf.matMul`
+ */
+export function activationKernels(product: Stock): Record<string, StockKernel> {
+  return { Prelu: prelu, Sign: sign, _FusedMatMul: fusedMatMul(product) };
 }
 
 function prelu({ inputs }: Call): tf.Tensor {
@@ -26,11 +30,6 @@ function sign({ inputs }: Call): tf.Tensor {
   });
 }
 
-interface MatMulAttributes {
-  readonly activation: string | null;
-  readonly leakyreluAlpha?: number;
-}
-
 type Activation = (x: tf.Tensor, weights: tf.Tensor, alpha: number | undefined) => tf.Tensor;
 
 const activations: Readonly<Record<string, Activation>> = {
@@ -43,16 +42,32 @@ const activations: Readonly<Record<string, Activation>> = {
   leakyrelu: (x, _, alpha) => tf.leakyRelu(x, alpha),
 };
 
-function fusedMatMul(): (call: Call) => tf.TensorInfo {
+/**
+ * The output of a fused operation: x plus the bias, activated. The backend's own turn NaN into a bound of relu and relu6.
+ *
+ * @param call of the fused operation; its activation is known @param bias default: none, or x has it already
+ */
+export function withBiasAndActivation(
+  { inputs, attrs }: Call,
+  x: tf.Tensor,
+  bias: tf.TensorInfo | null | undefined,
+): tf.Tensor {
+  const { activation, leakyreluAlpha } = attrs as Readonly<{ activation?: string | null; leakyreluAlpha?: number }>;
+  const activate = activations[activation ?? 'linear'] as Activation;
+  const biased = bias == null ? x : tf.add(x, borrowed(bias));
+  return activate(biased, borrowed(inputs.preluActivationWeights), leakyreluAlpha);
+}
+
+function fusedMatMul(product: Stock): (call: Call) => tf.TensorInfo {
   const stock = stockKernel('_FusedMatMul');
   return (call) => {
-    const { bias, preluActivationWeights, ...operands } = call.inputs;
-    const { activation, leakyreluAlpha } = call.attrs as unknown as MatMulAttributes;
-    const activate = activations[activation ?? 'linear'];
-    if (bias == null || activate === undefined) return stock(call);
-    return tf.tidy(() => {
-      const product = owned(stock({ ...call, inputs: operands, attrs: { ...call.attrs, activation: 'linear' } }));
-      return activate(tf.add(product, borrowed(bias)), borrowed(preluActivationWeights), leakyreluAlpha);
-    });
+    if (!isKnownActivation(call)) return stock(call);
+    const { a, b } = call.inputs as Readonly<Record<'a' | 'b', tf.TensorInfo>>;
+    return tf.tidy(() => withBiasAndActivation(call, owned(product({ ...call, inputs: { a, b } })), call.inputs.bias));
   };
+}
+
+/** The backend's own reject others. */
+export function isKnownActivation({ attrs }: Call): boolean {
+  return ((attrs.activation ?? 'linear') as string) in activations;
 }

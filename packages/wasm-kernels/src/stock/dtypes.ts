@@ -51,7 +51,7 @@ const reductions: Readonly<Record<string, Reduction>> = {
 
 /**
  * The backend's kernels that are wrong for some dtypes, or for tensors without elements: they read bool or int32 as float32,
- * ignore the requested dtype, return uninitialized memory, write beyond their output, or never end.
+ * ignore the requested dtype, return uninitialized memory, write beyond their output, trap, or never end.
  */
 export function dtypeKernels(): Record<string, StockKernel> {
   return {
@@ -63,6 +63,8 @@ export function dtypeKernels(): Record<string, StockKernel> {
     ...fromStock(['StridedSlice'], stridedSlice),
     ...fromStock(['GatherV2'], gather),
     ...fromStock(['Reverse'], reverse),
+    ...fromStock(['Transpose'], transpose),
+    ...fromStock(['ArgMax', 'ArgMin'], argument),
     ...fromStock(['Select'], select),
   };
 }
@@ -168,17 +170,23 @@ function stridedSlice(stock: Stock): StockKernel {
   };
 }
 
-/** Without elements, the backend returns its own four axes instead of those of the result. */
+/** Without elements, the backend returns its own four axes instead of those of the result, and never frees the indices. */
 function gather(stock: Stock): StockKernel {
   return (call: Call) => {
     const { x, indices } = call.inputs as Readonly<Record<'x' | 'indices', tf.TensorInfo>>;
-    const output = stock(call);
-    if (sizeOf(x) > 0) return output;
+    if (sizeOf(x) > 0) return stock(call);
     const { axis, batchDims } = call.attrs as Readonly<{ axis: number; batchDims: number }>;
     const parsed = tf.util.parseAxisParam(axis, x.shape)[0] as number;
+    const length = x.shape[parsed] as number;
+    for (const index of tf.backend().readSync(indices.dataId) as Int32Array) {
+      tf.util.assert(
+        index >= 0 && index < length,
+        () => `GatherV2: the index value ${index} is not in [0, ${length - 1}]`,
+      );
+    }
     const { segment_util: segments } = tf.backend_util;
     const { outputShape } = segments.collectGatherOpShapeInfo(borrowed(x), borrowed(indices), parsed, batchDims);
-    return { ...output, shape: outputShape };
+    return tf.zeros(outputShape, x.dtype as tf.NumericDataType);
   };
 }
 
@@ -188,6 +196,27 @@ function reverse(stock: Stock): StockKernel {
     const [name, x] = inputOf(call);
     if (sizeOf(x) === 0) return tf.zeros(x.shape, x.dtype as tf.NumericDataType);
     return x.dtype !== 'bool' ? stock(call) : asIntegers(stock, call, name, x);
+  };
+}
+
+/** Without elements, the backend's traps, after which the backend is unusable. */
+function transpose(stock: Stock): StockKernel {
+  return (call: Call) => {
+    const [, x] = inputOf(call);
+    if (sizeOf(x) > 0) return stock(call);
+    const shape = (call.attrs.perm as number[]).map((axis) => x.shape[axis] as number);
+    return tf.zeros(shape, x.dtype as tf.NumericDataType);
+  };
+}
+
+/** Without elements, the backend's trap. */
+function argument(stock: Stock): StockKernel {
+  return (call: Call) => {
+    const [, x] = inputOf(call);
+    if (sizeOf(x) > 0) return stock(call);
+    const axes = tf.util.parseAxisParam(call.attrs.axis as number, x.shape);
+    const [shape] = tf.backend_util.computeOutAndReduceShapes(x.shape, axes);
+    return tf.zeros(shape, 'int32');
   };
 }
 

@@ -1,20 +1,60 @@
 import type { StockKernel } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { WasmTrainingKernels } from '../kernels/wasm-training-kernels.js';
-import { borrowed, type Call, fromStock, type Stock } from './calls.js';
+import { borrowed, type Call, owned, type Stock, stockKernel } from './calls.js';
+import { rejectIntegers } from './rejected.js';
 
-/** Products by the training kernels: the backend's own are slow for small matrices, such as those of attention heads. */
-export function productKernels(kernels: WasmTrainingKernels | undefined): Record<string, StockKernel> {
-  return kernels === undefined ? {} : fromStock(['BatchMatMul'], (stock) => batchMatMul(stock, kernels));
+interface Transposes {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
 }
 
-function batchMatMul(stock: Stock, kernels: WasmTrainingKernels): (call: Call) => tf.TensorInfo {
-  return (call) => {
-    const [a, b] = [borrowed(call.inputs.a), borrowed(call.inputs.b)];
-    const { transposeA, transposeB } = call.attrs as Readonly<{ transposeA: boolean; transposeB: boolean }>;
-    const isOurs = [a, b].every((x) => x.dtype === 'float32' && tf.util.sizeFromShape(x.shape) > 0);
-    return isOurs && isPaired(a.shape, b.shape) ? kernels.batchMatMul(a, b, transposeA, transposeB) : stock(call);
+/** The products of matrices in the last two axes, by a kernel. */
+type Product = (a: tf.Tensor, b: tf.Tensor, transposes: Transposes) => tf.TensorInfo;
+
+/**
+ * Products by the training kernels: the backend's own are slow for small matrices, such as those of attention heads, return uninitialized
+ * memory if no products are added up, and compute too few matrices if both batches are broadcast.
+ */
+export function productKernels(
+  kernels: Pick<WasmTrainingKernels, 'batchMatMul'> | undefined,
+): Readonly<Record<'BatchMatMul', Stock & StockKernel>> {
+  const stock = stockKernel('BatchMatMul');
+  const byStock = (call: Call): Product => {
+    return (a, b, transposes) => stock({ ...call, inputs: { a, b }, attrs: { ...transposes } });
   };
+  const byKernels: Product = (a, b, { transposeA, transposeB }) =>
+    (kernels as WasmTrainingKernels).batchMatMul(a, b, transposeA, transposeB);
+  const batchMatMul = (call: Call): tf.TensorInfo => {
+    const [a, b] = [borrowed(call.inputs.a), borrowed(call.inputs.b)];
+    rejectIntegers('The matrix product', a, b);
+    return multiply(a, b, call.attrs as unknown as Transposes, kernels === undefined ? byStock(call) : byKernels);
+  };
+  return { BatchMatMul: batchMatMul as Stock & StockKernel };
+}
+
+/** Checks the shapes, which `tf.matMul` leaves to the kernel, and broadcasts batches that differ in some axes only. */
+function multiply(a: tf.Tensor, b: tf.Tensor, transposes: Transposes, product: Product): tf.TensorInfo {
+  const { inner, shape } = measure(a, b, transposes);
+  if (inner === 0 || tf.util.sizeFromShape(shape) === 0) return tf.zeros(shape);
+  if (isPaired(a.shape, b.shape)) return product(a, b, transposes);
+  const batch = shape.slice(0, -2);
+  const broadcast = (x: tf.Tensor) => tf.broadcastTo(x, [...batch, ...x.shape.slice(-2)]);
+  return tf.tidy(() => owned(product(broadcast(a), broadcast(b), transposes)));
+}
+
+/** @throws Error if the inner dimensions differ, in the words of the backends of TensorFlow.js */
+function measure(a: tf.Tensor, b: tf.Tensor, { transposeA, transposeB }: Transposes) {
+  const [rows = 0, inner = 0] = transposeA ? a.shape.slice(-2).reverse() : a.shape.slice(-2);
+  const [paired = 0, columns = 0] = transposeB ? b.shape.slice(-2).reverse() : b.shape.slice(-2);
+  tf.util.assert(
+    inner === paired,
+    () =>
+      `Error in matMul: inner shapes (${inner}) and (${paired}) of Tensors with shapes ${a.shape} and ${b.shape} ` +
+      `and transposeA=${transposeA} and transposeB=${transposeB} must match.`,
+  );
+  const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  return { inner, shape: [...batch, rows, columns] };
 }
 
 /** Whether all axes before the last two are the same, or one of the two tensors has a single matrix. */

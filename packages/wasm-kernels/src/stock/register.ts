@@ -5,6 +5,7 @@ import { activationKernels } from './activations.js';
 import { borrowed } from './calls.js';
 import { clampKernels } from './clamps.js';
 import { composedFilterGradient, composedInputGradient } from './composed.js';
+import { constantPaddingKernels } from './constant-padding.js';
 import { copyKernels } from './copies.js';
 import { depthwiseKernels } from './depthwise.js';
 import { dtypeKernels } from './dtypes.js';
@@ -31,6 +32,8 @@ interface ConvolutionAttributes {
 
 type KernelArguments = { inputs: Record<string, tf.TensorInfo>; attrs: ConvolutionAttributes };
 
+const isEmpty = ({ shape }: tf.TensorInfo) => tf.util.sizeFromShape(shape) === 0;
+
 /** The kernels that `registerTrainingGradients` replaced, to restore them later. */
 export interface Registration {
   unregister(): void;
@@ -46,12 +49,13 @@ export interface Registration {
  */
 export function registerTrainingGradients(kernels?: WasmTrainingKernels): Registration {
   const byDtype = dtypeKernels();
+  const products = productKernels(kernels);
   return replaceKernels({
     Conv2DBackpropFilter: ({ inputs, attrs }: KernelArguments) => {
       const x = borrowed<tf.Tensor4D>(inputs.x);
       const dy = borrowed<tf.Tensor4D>(inputs.dy);
       const shape = attrs.filterShape as [number, number, number, number];
-      if (tf.util.sizeFromShape(x.shape) === 0) return tf.zeros(shape);
+      if (isEmpty(x) || isEmpty(dy)) return tf.zeros(shape);
       const info = tf.backend_util.computeConv2DInfo(
         x.shape,
         shape,
@@ -70,6 +74,7 @@ export function registerTrainingGradients(kernels?: WasmTrainingKernels): Regist
       const filter = borrowed<tf.Tensor4D>(inputs.filter);
       rejectIntegers('The transposed convolution', dy, filter);
       const shape = attrs.inputShape as [number, number, number, number];
+      if (isEmpty(dy) || isEmpty(filter)) return tf.zeros(shape);
       const info = tf.backend_util.computeConv2DInfo(
         shape,
         filter.shape,
@@ -86,16 +91,17 @@ export function registerTrainingGradients(kernels?: WasmTrainingKernels): Regist
     ...depthwiseKernels(kernels),
     UnsortedSegmentSum: unsortedSegmentSum,
     ...poolingKernels(kernels),
-    ...productKernels(kernels),
+    ...products,
     ...copyKernels(kernels),
     ...extremaKernels(),
     ...clampKernels(kernels),
     ...byDtype,
     ...functionKernels(kernels, byDtype),
     ...paddedKernels(),
+    ...constantPaddingKernels(),
     ...integerKernels(),
     ...scanKernels(),
-    ...activationKernels(),
+    ...activationKernels(products.BatchMatMul),
     ...windowKernels(),
     ...rejectedKernels(),
     Identity: identity,
