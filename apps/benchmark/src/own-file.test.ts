@@ -100,6 +100,13 @@ describe('commands reject a file that localgrad did not write, before any work',
   it('data check --output', async () => {
     const sheet = await file('sheet.png', 'picture');
     const checked = await runCaptured('data', 'check', 'no-such-data', '--output', sheet);
-    expect(checked.stderr).toContain(`'${sheet}' already exists. Choose another --output.`);
+    expect(checked.stderr).toContain(
+      `--output '${sheet}' already exists, and localgrad did not write it. Choose another --output.`,
+    );
+    expect(await readFile(sheet, 'utf8')).toBe('picture');
+    const own = join(folder, 'own.png');
+    for (const _ of ['first', 'again']) {
+      expect((await runCaptured('data', 'check', 'fashion-mnist-subset', '--output', own)).stderr).toBe('');
+    }
   });
 });

@@ -19,7 +19,7 @@ export {
   trainingMode,
   type Want,
 } from './block.js';
-export { errorCodeOf, messageOf } from './caught.js';
+export { errorCodeOf, locatedMessageOf, messageOf } from './caught.js';
 export { at, get, requireSynchronous } from './checked.js';
 export { type Clock, clockAt, endOfTraining, startOfTraining } from './clock.js';
 export { type ComposedDecorator, composedDecorator, type DecoratorName } from './composed-decorator.js';

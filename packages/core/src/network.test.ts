@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Backbone, BlockReference } from './backbone.js';
+import type { Backbone, BackboneBlock, BlockReference } from './backbone.js';
 import type { Block } from './block.js';
 import type { Head } from './head.js';
 import { independentPlan } from './local-plan.js';
@@ -31,6 +31,17 @@ describe('createNetwork', () => {
       ['block3', 'block4', 'block5'],
     ]);
     expect([classes, imageShape]).toEqual([10, [4, 4, 1]]);
+  });
+
+  it('rejects blocks that do not fit the image or the block before them', () => {
+    const whole = backboneOf(3);
+    const [first, , third] = whole.blocks as [BackboneBlock, BackboneBlock, BackboneBlock];
+    expect(() => createNetwork({ ...whole, blocks: [first, third] }, [1, 1])).toThrow(
+      "Backbone 'line': block 'block2' (1,1) has inputShape 4×4×3, but the output of block 'block0' (0,0) has shape 4×4×2.",
+    );
+    expect(() => createNetwork({ ...whole, inputShape: [8, 8, 1] }, [2, 1])).toThrow(
+      "Backbone 'line': block 'block0' (0,0) has inputShape 4×4×1, but images have shape 8×8×1.",
+    );
   });
 
   it.each([[[]], [[6, 1]], [[5]], [[0, 6]], [[3.5, 2.5]]])('rejects the partition %j of six blocks', (partition) => {

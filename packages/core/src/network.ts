@@ -2,8 +2,9 @@ import type { Backbone, BackboneBlock } from './backbone.js';
 import { formatReference } from './backbone.js';
 import type { Block } from './block.js';
 import { at } from './checked.js';
+import { LocalgradError } from './errors.js';
 import { checkPartition, type Partition } from './partition.js';
-import type { Shape3 } from './shapes.js';
+import { formatShape, type Shape3, sameShape } from './shapes.js';
 
 /** Consecutive backbone blocks that are trained together. */
 export interface Module {
@@ -36,9 +37,11 @@ export interface Network {
 /**
  * Splits a backbone into the modules of a partition (see `resolvePartition`).
  *
- * @throws LocalgradError `invalid-option` when the partition does not cover the backbone's blocks
+ * @throws LocalgradError `invalid-option` when the partition does not cover the backbone's blocks; `shape-mismatch` when a block
+ * does not accept what the one before it, or the image, provides
  */
 export function createNetwork(backbone: Backbone, partition: Partition): Network {
+  checkChain(backbone);
   let start = 0;
   const modules = checkPartition(backbone.blocks, partition).map((count, index): Module => {
     const members = backbone.blocks.slice(start, start + count);
@@ -55,4 +58,22 @@ export function createNetwork(backbone: Backbone, partition: Partition): Network
     };
   });
   return { backbone, modules, classes: backbone.classes, imageShape: backbone.inputShape };
+}
+
+/** Kernels do not compare channels: some would compute garbage, others never end. */
+function checkChain({ name, inputShape, blocks }: Backbone): void {
+  let given = inputShape;
+  let from = 'images have';
+  for (const { reference, block } of blocks) {
+    const what = `block '${block.name}' ${formatReference(reference)}`;
+    if (!sameShape(given, block.inputShape)) {
+      throw new LocalgradError(
+        'shape-mismatch',
+        `Backbone '${name}': ${what} has inputShape ${formatShape(block.inputShape)}, but ${from} shape ${formatShape(given)}.`,
+        { backbone: name, block: block.name, expected: given, found: block.inputShape },
+      );
+    }
+    given = block.outputShape;
+    from = `the output of ${what} has`;
+  }
 }

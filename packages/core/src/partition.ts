@@ -71,7 +71,7 @@ export function resolvePartition(
   }
   const [least, most] = stemModule === 'own' ? [2, body + 1] : [1, body];
   if (!Number.isInteger(modules) || modules < least || modules > most) {
-    const range = most < least ? [] : [`${least} to ${most}`];
+    const range = most < least ? [] : [most === least ? `${least}` : `${least} to ${most}`];
     const own = stemModule === 'merged' ? [`${body + 1} with the stem as a module of its own`] : [];
     const allowed = [...range, ...own].join(', or ') || 'no number: the network is a stem alone';
     throw new LocalgradError(

@@ -1,5 +1,5 @@
 import { selectBackend } from '@localgrad/backends';
-import { requireOption } from '@localgrad/core';
+import { locatedMessageOf, messageOf, requireOption } from '@localgrad/core';
 import { checkMemory } from '@localgrad/train';
 import { checkOutput } from './config/check-output.js';
 import { withDecidedCuts } from './config/explicit-partition.js';
@@ -94,14 +94,14 @@ async function attempt(claim: Claim, options: AttemptOptions): Promise<ExecuteRe
   } catch (error) {
     if (claim.isTakenOver) {
       // Another process has taken over the run, so the end of this attempt is not a failure of the run.
-      await claim.release('stopped', error instanceof Error ? error.message : String(error));
+      await claim.release('stopped', messageOf(error));
       return undefined;
     }
     // The folder belongs to a different run, which must not be charged with this failure.
     const { countsAgainstRun = (cause) => faultOf(cause) !== 'machine' } = options;
     const isAborted = isRuleEnd(error) || (signal?.aborted === true && error === signal.reason);
     const isStop = !isOurs || isAborted || !countsAgainstRun(error);
-    await claim.release(isStop ? 'stopped' : 'failed', error instanceof Error ? error.message : String(error));
+    await claim.release(isStop ? 'stopped' : 'failed', locatedMessageOf(error));
     throw error;
   }
 }

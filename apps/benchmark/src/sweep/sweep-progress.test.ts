@@ -1,20 +1,34 @@
 import { describe, expect, it } from 'vitest';
 import { SweepProgress } from './sweep-progress.js';
 
+const counts = {
+  waiting: 1,
+  running: 0,
+  finished: 0,
+  interrupted: 0,
+  stopped: 0,
+  skipped: 0,
+  failed: 0,
+  unreadable: 0,
+};
+
 describe('SweepProgress', () => {
+  it('counts each run once, whoever reports its end', () => {
+    const written: string[] = [];
+    const stream = { write: (part: string) => void written.push(part) };
+    const progress = new SweepProgress(stream, { needed: 4, counts: { ...counts, finished: 1 } });
+    const end = { type: 'task-end', seconds: 1 } as const;
+    progress.show(0, { ...end, index: 1, name: 'a', outcome: 'stopped' });
+    progress.show(1, { ...end, index: 1, name: 'a', outcome: 'stopped' });
+    progress.show(1, { ...end, index: 2, name: 'b', outcome: 'busy' });
+    progress.show(0, { ...end, index: 2, name: 'b', outcome: 'finished' });
+    progress.end();
+    expect(written.map((line) => line.slice(0, 17))).toEqual(['[2/4] stopped   a', '[3/4] finished  b']);
+  });
+
   it('escapes control characters in names and errors', () => {
     const written: string[] = [];
     const stream = { write: (part: string) => void written.push(part) };
-    const counts = {
-      waiting: 1,
-      running: 0,
-      finished: 0,
-      interrupted: 0,
-      stopped: 0,
-      skipped: 0,
-      failed: 0,
-      unreadable: 0,
-    };
     const progress = new SweepProgress(stream, { needed: 1, counts });
     progress.show(0, { type: 'task-start', index: 0, name: 'red\u001b[31m' });
     progress.show(0, {

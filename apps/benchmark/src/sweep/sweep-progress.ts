@@ -4,6 +4,8 @@ import { formatSeconds } from '@localgrad/train';
 import { createLogUpdate } from 'log-update';
 import type { TextStream } from '../terminal.js';
 
+type TaskEnd = Extract<WorkerMessage, { readonly type: 'task-end' }>;
+
 /** Progress of a sweep: on a terminal one updated line per worker, elsewhere one line per run. */
 export class SweepProgress {
   readonly #stream: TextStream;
@@ -12,13 +14,12 @@ export class SweepProgress {
   readonly #total: number;
   readonly #begun = performance.now();
   readonly #before: number;
-  #finished: number;
+  readonly #ended = new Set<number>();
 
   constructor(stream: TextStream, { needed, counts }: Pick<SweepStatus, 'needed' | 'counts'>) {
     this.#stream = stream;
     this.#total = needed;
-    this.#finished = counts.finished + counts.stopped;
-    this.#before = this.#finished;
+    this.#before = counts.finished + counts.stopped;
     this.#live = stream.isTTY === true ? createLogUpdate(stream as unknown as NodeJS.WriteStream) : undefined;
   }
 
@@ -30,14 +31,25 @@ export class SweepProgress {
       if (own !== undefined) Object.assign(own, { step: message.step, steps: message.steps });
     } else {
       if (message.type === 'task-end') this.#workers.delete(worker);
-      if (message.type === 'task-end' && ['finished', 'stopped'].includes(message.outcome)) this.#finished++;
-      if (message.type !== 'task-end' || message.outcome !== 'busy') this.#line(describeMessage(message));
+      if (message.type !== 'task-end' || this.#isNews(message)) this.#line(describeMessage(message));
     }
     this.#draw();
   }
 
   end(): void {
     this.#live?.clear();
+  }
+
+  get #finished(): number {
+    return this.#before + this.#ended.size;
+  }
+
+  /** Workers that were about to start a run when a rule ended it report its end, too. */
+  #isNews({ index, outcome }: TaskEnd): boolean {
+    if (outcome !== 'finished' && outcome !== 'stopped') return outcome !== 'busy';
+    const isFirst = !this.#ended.has(index);
+    this.#ended.add(index);
+    return isFirst;
   }
 
   #line(text: string): void {
@@ -54,7 +66,7 @@ export class SweepProgress {
       return `  ${worker + 1} ${bar} ${String(Math.round(100 * share)).padStart(3)} %  ${name}`;
     });
     const seconds = (performance.now() - this.#begun) / 1000;
-    const done = this.#finished - this.#before;
+    const done = this.#ended.size;
     const rest = done === 0 ? '' : `, about ${formatSeconds((seconds / done) * (this.#total - this.#finished))} left`;
     this.#live(
       [...lines, `  ${this.#finished} of ${this.#total} runs finished after ${formatSeconds(seconds)}${rest}`].join(

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, locatedMessageOf } from '@localgrad/core';
 import {
   checkOutput,
   checkRun,
@@ -74,8 +74,10 @@ export async function checkConfigs(
     const config = runConfigSchema.parse({ ...json, seed: 1 });
     try {
       await checkRun(config, await data.of(config), options);
-    } catch (error) {
-      if (!LocalgradError.isInstance(error)) throw error;
+    } catch (caught) {
+      const error = LocalgradError.isInstance(caught)
+        ? caught
+        : new LocalgradError('misuse', locatedMessageOf(caught), {}, { cause: caught });
       const place = placesIn(source, file, overrides)(name, configProblemOf(error)?.key ?? 'method');
       problems.push({ line: `${place}: condition '${name}' cannot run: ${error.message}`, error });
     }

@@ -1,4 +1,5 @@
 import { type BackendHandle, mostThreads, selectBackend } from '@localgrad/backends';
+import { locatedMessageOf } from '@localgrad/core';
 import {
   executeRun,
   listAttempts,
@@ -101,7 +102,8 @@ export class TaskRunner {
       });
       this.#health.endStreak();
       if (hasStepped) await this.#prove();
-      if (result === undefined) return end('busy');
+      // Another worker finished it while this one loaded images or a backend, and reports it.
+      if (result === undefined || result.wasFinished) return end('busy');
       const { testAccuracy, divergence, status, metric } = result.summary;
       // The accuracy of a diverged network has no meaning.
       return status === 'diverged'
@@ -114,7 +116,7 @@ export class TaskRunner {
       if (error instanceof RunStopped) return end('stopped', { message: error.message });
       if (error instanceof RunPaused) return end('paused', { message: error.message });
       if (signal?.aborted === true) throw error;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = locatedMessageOf(error);
       const fault = this.#health.judge(error, hasStepped);
       // The backend may be broken, too.
       if (fault !== 'run') this.dispose();

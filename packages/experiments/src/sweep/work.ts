@@ -9,7 +9,7 @@ import { Tuning } from './tuning.js';
  *
  * - `stopped`: ended early by the sweep's rule
  * - `paused`: it waits for earlier runs, so that the rule can decide
- * - `busy`: another process is working on it
+ * - `busy`: another process is working on it, or has just finished it
  * - `returned`: the machine failed; the run was released, and no failure counts against it
  */
 export type TaskOutcome = 'finished' | 'stopped' | 'paused' | 'failed' | 'busy' | 'returned';

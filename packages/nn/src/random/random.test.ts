@@ -89,6 +89,16 @@ describe('createScope', () => {
     }
   });
 
+  it.each([{}, { zeros: true }])('names a parameter without initializer, or of an impossible shape (%j)', (options) => {
+    const head = createScope(1, options).scope('heads').scope('own');
+    const create = head.parameter as (...given: unknown[]) => unknown;
+    expect(() => create('w', [2, 2])).toThrow(/^Parameter 'heads\.own\.w' has no initializer: the third argument/);
+    expect(() => create('w', [undefined, 10], ones)).toThrow(
+      "Parameter 'heads.own.w' has shape [undefined, 10]; allowed: a list of integers ≥ 0.",
+    );
+    expect(() => create('w', 3, ones)).toThrow(/has shape 3; allowed/);
+  });
+
   it('leaves values 0 on request', () => {
     const scope = createScope(1, { zeros: true });
     expect([...scope.parameter('weight', [2, 2], ones).value.dataSync()]).toEqual([0, 0, 0, 0]);

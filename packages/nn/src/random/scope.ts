@@ -2,6 +2,8 @@ import { type Initializer, LocalgradError, Parameter, type ParameterKind, type P
 import { tensor } from '@tensorflow/tfjs';
 import { createRandom } from './random.js';
 
+const shownShape = (shape: unknown) => (Array.isArray(shape) ? `[${shape.map(String).join(', ')}]` : String(shape));
+
 /** The root scope of a network; lists every parameter created in it and in nested scopes. */
 export interface RootScope extends ParameterScope {
   /** Parameters and statistics by full name, in order of creation. */
@@ -36,6 +38,22 @@ export function createScope(seed: number, options: ScopeOptions = {}): RootScope
         {
           parameter: fullName,
         },
+      );
+    }
+    // E.g. the channels of features that have none. TensorFlow.js would report a type that it cannot infer.
+    if (!Array.isArray(shape) || !shape.every((extent) => Number.isInteger(extent) && extent >= 0)) {
+      throw new LocalgradError(
+        'misuse',
+        `Parameter '${fullName}' has shape ${shownShape(shape)}; allowed: a list of integers ≥ 0.`,
+        { parameter: fullName, shape },
+      );
+    }
+    // The same error in plans that sample no values: a forgotten initializer must not wait for training.
+    if (typeof initializer !== 'function') {
+      throw new LocalgradError(
+        'misuse',
+        `Parameter '${fullName}' has no initializer: the third argument of scope.parameter must be a function from shape and random generator to values, such as uniformFanIn(…), zeros or ones of @localgrad/nn/random.`,
+        { parameter: fullName },
       );
     }
     const size = shape.reduce((product, extent) => product * extent, 1);

@@ -14,8 +14,11 @@ const shared: Readonly<Record<string, string>> = {
 const causes: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full. Free some space and run the same command again to resume',
   EDQUOT: "the user's disk quota is used up. Free some space and run the same command again to resume",
+  EFBIG:
+    'it would be larger than the file system or the shell (ulimit -f) allows. Raise the limit, or choose another folder',
   EROFS: 'the file system is read-only. Mount it writable or choose another folder',
   EACCES: "permission denied. Change the folder's permissions or choose another folder",
+  EPERM: "not permitted. Change the folder's permissions or attributes, or choose another folder",
   ENOTDIR: 'part of the path is a file, not a folder. Choose another folder',
   ENOENT: 'its folder does not exist, or accepts no files. Choose another folder',
   EISDIR: 'it is a folder. Move it, or choose another name',
@@ -24,11 +27,11 @@ const causes: Readonly<Record<string, string>> = {
   ...shared,
 };
 
-/** Adds the remedy to a file system error if one is known; returns any other error unchanged. */
+/** Adds the file, and the remedy if one is known, to a file system error; returns any other error unchanged. */
 export function explainWriteError(file: string, error: unknown): unknown {
   const code = codeOf(error);
-  const cause = code === undefined ? undefined : causes[code];
-  if (cause === undefined || LocalgradError.isInstance(error)) return error;
+  if (code === undefined || LocalgradError.isInstance(error)) return error;
+  const cause = causes[code] ?? readProblem(error);
   return new LocalgradError(
     'invalid-option',
     `Cannot write '${shortened(file)}': ${cause}.`,

@@ -1,9 +1,8 @@
-import { writeFile } from 'node:fs/promises';
-import { errorCodeOf } from '@localgrad/core';
+import { markedPng, writeOwnFile } from '@localgrad/bench';
 import { type ClassCount, classCounts, contactSheet, encodePng, type ImageDataset } from '@localgrad/data';
 import { textTable } from '@localgrad/report';
 import { type OpenFlags, openData } from './open.js';
-import { checkDataOutput, outputTaken, unwritable } from './output.js';
+import { checkDataOutput } from './output.js';
 
 interface CheckedPart {
   readonly size: number;
@@ -23,15 +22,9 @@ export async function checkData(
   name: string,
   { output, ...flags }: OpenFlags & { readonly output: string },
 ): Promise<DataCheck> {
-  await checkDataOutput(name, flags, { output, createsParents: false });
+  await checkDataOutput(name, flags, { output, createsParents: false, replacesOwn: true });
   const { train, test } = await openData(name, flags);
-  const png = await encodePng(contactSheet(train));
-  try {
-    await writeFile(output, png, { flag: 'wx' });
-  } catch (error) {
-    if (errorCodeOf(error) === 'EEXIST') throw outputTaken(output);
-    throw unwritable(output, error);
-  }
+  await writeOwnFile('--output', output, markedPng(await encodePng(contactSheet(train))));
   return { dataset: name, train: describe(train), test: describe(test), contactSheet: output };
 }
 

@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -79,8 +88,13 @@ describe('localgrad data', () => {
     const pixels = await sharp(output).raw().toBuffer();
     expect([...pixels.subarray((2 * 502 + 2) * 3, (2 * 502 + 2) * 3 + 3)]).toEqual([...train.images.subarray(0, 3)]);
     const again = await data('check', photos, '--size', '24', '--output', output);
-    expect(again.exitCode).toBe(2);
-    expect(again.stderr).toMatch(/already exists\. Choose another --output/);
+    expect(again.exitCode).toBe(0);
+    expect(await sharp(output).raw().toBuffer()).toEqual(pixels);
+    const photo = join(root, 'photo.png');
+    copyFileSync(join(photos, 'cat', 'color.png'), photo);
+    const foreign = await data('check', photos, '--size', '24', '--output', photo);
+    expect(foreign.exitCode).toBe(2);
+    expect(foreign.stderr).toMatch(/already exists, and localgrad did not write it\. Choose another --output/);
   });
 
   it.each([
@@ -112,7 +126,7 @@ describe('localgrad data', () => {
     const missing = join(root, 'missing');
     const into = (output: string) => data(command, missing, '--output', output);
     writeFileSync(join(root, 'taken'), '');
-    expect((await into(join(root, 'taken'))).stderr).toMatch(/'.*taken' already exists\. Choose another --output/);
+    expect((await into(join(root, 'taken'))).stderr).toMatch(/'.*taken' already exists.*\. Choose another --output/);
     expect((await into(join(root, 'taken', 'below'))).stderr).toMatch(/'.*below' cannot be written: /);
     expect((await into(join(root, 'a'.repeat(300)))).stderr).toMatch(/ cannot be written: the name is too long/);
     expect((await into(join(root, 'free'))).stderr).toContain(missing);

@@ -1,6 +1,7 @@
 import { constants, existsSync } from 'node:fs';
 import { access, lstat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, extname, resolve } from 'node:path';
+import { checkOwnFile } from '@localgrad/bench';
 import { errorCodeOf, LocalgradError, readProblem } from '@localgrad/core';
 import { isFolderPath, isInside } from '@localgrad/image-data';
 import type { OpenFlags } from './open.js';
@@ -9,18 +10,20 @@ export interface DataOutput {
   readonly output: string;
   /** Whether folders above it are created too. */
   readonly createsParents: boolean;
+  /** Whether a picture that an earlier command wrote may be there. Default: nothing may be there. */
+  readonly replacesOwn?: boolean;
 }
 
 /**
  * Checks the place of a command's output before its data is opened, which can take minutes.
  *
  * @param name the data set: its name, or the path of a folder
- * @throws LocalgradError `invalid-option` if something is there, it lies in the folder of the data, or it cannot be created
+ * @throws LocalgradError `invalid-option` if something else is there, it lies in the folder of the data, or it cannot be created
  */
 export async function checkDataOutput(
   name: string,
   { folder }: OpenFlags,
-  { output, createsParents }: DataOutput,
+  { output, createsParents, replacesOwn = false }: DataOutput,
 ): Promise<void> {
   const data = isFolderPath(name) ? name : folder;
   if (data !== undefined && existsSync(data) && (await isInside(data, output))) {
@@ -37,7 +40,10 @@ export async function checkDataOutput(
       return false;
     },
   );
-  if (isTaken) throw outputTaken(output);
+  if (isTaken && !replacesOwn) {
+    throw new LocalgradError('invalid-option', `'${output}' already exists. Choose another --output.`, { output });
+  }
+  if (isTaken) await checkOwnFile('--output', output, [extname(output)]);
   let parent = dirname(resolve(output));
   while (createsParents && !existsSync(parent)) parent = dirname(parent);
   try {
@@ -47,10 +53,6 @@ export async function checkDataOutput(
   }
 }
 
-export function outputTaken(output: string): LocalgradError {
-  return new LocalgradError('invalid-option', `'${output}' already exists. Choose another --output.`, { output });
-}
-
-export function unwritable(output: string, error: unknown): LocalgradError {
+function unwritable(output: string, error: unknown): LocalgradError {
   return new LocalgradError('invalid-option', `'${output}' cannot be written: ${readProblem(error)}.`, { output });
 }
