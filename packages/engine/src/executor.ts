@@ -153,14 +153,12 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     outputGradient.dispose();
   }
 
-  vjp(module: number, pass: Pass, cotangent: tf.Tensor4D, want: Want): tf.Tensor4D | undefined {
-    const { input, parameters } = vjpOf(this.#block(module), cotangent).vjp(pass, cotangent, want);
+  vjp(module: number, pass: Pass, cotangent: tf.Tensor4D, want: Want, keep: boolean): tf.Tensor4D | undefined {
+    // A second handle on the same buffer, which the block then cannot overwrite.
+    const consumed = keep ? cotangent.clone() : cotangent;
+    const { input, parameters } = vjpOf(this.#block(module), cotangent).vjp(pass, consumed, want);
     this.#give(parameters);
     return input;
-  }
-
-  copy(cotangent: tf.Tensor4D): tf.Tensor4D {
-    return cotangent.clone();
   }
 
   add(sum: tf.Tensor4D, cotangent: tf.Tensor4D): tf.Tensor4D {

@@ -9,6 +9,7 @@ export function gelu(name: string, shape: Shape3): Block {
     inputShape: shape,
     outputShape: shape,
     reads: { input: true, output: false },
+    holdsCotangent: true,
     apply: (x) => inTurn(normalDistribution(x), (phi) => mul(x, phi)),
     pullBack: (dy, x) => {
       const density = inTurn(
@@ -25,8 +26,9 @@ export function gelu(name: string, shape: Shape3): Block {
       dy.dispose();
       return dx;
     },
-    applyPeakBytes: (batchSize) => 2 * bytesOf(shape, batchSize),
-    pullBackPeakBytes: (batchSize) => 3 * bytesOf(shape, batchSize),
+    // A constant factor is a tensor, too.
+    applyPeakBytes: (batchSize) => 2 * bytesOf(shape, batchSize) + 4,
+    pullBackPeakBytes: (batchSize) => 3 * bytesOf(shape, batchSize) + 4,
   });
 }
 
