@@ -1,19 +1,38 @@
+import { readFileSync } from 'node:fs';
 import { dniCnn } from '@localgrad/backbones';
 import { at, clockAt, createNetwork, get, type Network, type Parameter, resolvePartition } from '@localgrad/core';
 import { compilePlan, createExecutor, createTrainStep } from '@localgrad/engine';
 import { sgd } from '@localgrad/nn/optimizers';
 import { createScope } from '@localgrad/nn/random';
+import { activationFromPyTorch, readSafetensors, weightFromPyTorch } from '@localgrad/nn/serialization';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readReferenceSteps } from '../../../../tools/reference-steps.fixture.js';
 import { type DniOptions, dni } from './index.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
 });
 
+/** A file of `scripts/reference-steps.py`. */
 function reference(name: string) {
-  return readReferenceSteps(new URL(`./fixtures/${name}.safetensors`, import.meta.url), 4);
+  const { tensors } = readSafetensors(readFileSync(new URL(`./fixtures/${name}.safetensors`, import.meta.url)));
+  const values = (key: string) => {
+    const tensor = get(tensors, key, 'tensor');
+    if (!(tensor.data instanceof Float32Array)) throw new Error(`${key} is not float32`);
+    return { shape: tensor.shape, data: tensor.data };
+  };
+  const labels = get(tensors, 'labels', 'tensor').data;
+  if (!(labels instanceof Int32Array)) throw new Error('labels are not int32');
+  const images = activationFromPyTorch(values('images'));
+  const weights = [...tensors.keys()].flatMap((key) => (key.startsWith('before.') ? [key.slice(7)] : []));
+  return {
+    images: () => tf.tensor4d(images.data, [8, 27, 27, 3]),
+    labels: () => tf.tensor1d(labels, 'int32'),
+    weights,
+    before: (weight: string) => weightFromPyTorch(values(`before.${weight}`)),
+    after: (weight: string) => weightFromPyTorch(values(`after.${weight}`)),
+    losses: (step: number) => [...values('losses').data.slice(4 * step, 4 * step + 4)],
+  };
 }
 
 function networkOf(modules: number): { network: Network; scope: ReturnType<typeof createScope> } {
@@ -66,10 +85,7 @@ describe('dni', () => {
       compiled,
       optimizer: sgd({ learningRate: 0.001, momentum: 0, weightDecay: 0 }),
     });
-    const batch = {
-      images: tf.tensor4d(wanted.images.data, [8, 27, 27, 3]),
-      targets: { labels: tf.tensor1d(wanted.labels, 'int32') },
-    };
+    const batch = { images: wanted.images(), targets: { labels: wanted.labels() } };
     for (const step of [0, 1, 2]) {
       const { losses } = trainStep.run(batch, clockAt(step, 3, 1));
       const found = ['module0', 'module1', 'module2', 'final'].map((id) =>
