@@ -1,4 +1,4 @@
-import { LocalgradError, type Optimizer, optimizerLabel, type Parameter } from '@localgrad/core';
+import { LocalgradError, optimizerLabel, type Parameter, type UpdateNeeds } from '@localgrad/core';
 import type { CompiledPhase, CompiledPlan } from '@localgrad/engine';
 
 /**
@@ -7,10 +7,7 @@ import type { CompiledPhase, CompiledPlan } from '@localgrad/engine';
  *
  * @throws LocalgradError `invalid-plan` that names the loss or the module, `invalid-option` for optimizers that need all gradients at once
  */
-export function checkLocal(
-  compiled: CompiledPlan,
-  optimizer?: Pick<Optimizer, 'needsWholeStep'> & Partial<Pick<Optimizer, 'config'>>,
-): void {
+export function checkLocal(compiled: CompiledPlan, optimizer?: UpdateNeeds): void {
   const { plan } = compiled;
   for (const phase of compiled.phases) {
     for (const { id, span, start } of phase.objectives) {

@@ -1,6 +1,12 @@
 import type { BackendHandle } from '@localgrad/backends';
 import { at, isEndToEnd, startOfTraining } from '@localgrad/core';
-import { type CompiledPhase, type CompiledPlan, createLiteralExecutor, createTrainStep } from '@localgrad/engine';
+import {
+  type CompiledPhase,
+  type CompiledPlan,
+  createLiteralExecutor,
+  createTrainStep,
+  trainedUpTo,
+} from '@localgrad/engine';
 import { MemoryMeter } from '@localgrad/kernels';
 import { buildPlan, checkAccumulation } from '@localgrad/runs';
 import { checkMemory } from '@localgrad/train';
@@ -47,10 +53,14 @@ export async function engineContestant(
   const random = randomBatch(batch, image, classes);
   const { images } = random;
   const targets = randomTargets(random, { reads: compiled.reads, classes });
-  const restingBytes = () => {
+  const restingBytes = (phase: CompiledPhase) => {
+    // In training, weights of later phases have no optimizer state yet.
+    const trained = trainedUpTo(compiled, phase);
+    const names = new Set([...(trained ?? compiled.parameters.values())].map(({ name }) => name));
+    const state = [...optimizer.state()].filter(([name]) => names.has(name.slice(name.indexOf('/') + 1)));
     const kept: readonly tf.Tensor[] = [
       ...[...compiled.parameters.values()].map(({ value }) => value),
-      ...optimizer.state().values(),
+      ...state.map(([, value]) => value),
       images,
       ...Object.values(targets),
     ];
@@ -58,7 +68,7 @@ export async function engineContestant(
   };
   const stepIn = async (phase: CompiledPhase): Promise<CountedStep> => {
     const { trainStep } = at(steps, compiled.phases.indexOf(phase), 'phase');
-    const resting = restingBytes();
+    const resting = restingBytes(phase);
     const meter = new MemoryMeter({ countsOlder: true });
     const start = performance.now();
     const { losses, terms } = trainStep.run({ images, targets }, startOfTraining);

@@ -81,6 +81,11 @@ export interface BlockCost {
    * releasing VJP frees or reuses on the way is subtracted.
    */
   vjpPeakBytes(batchSize: number, want: Want): number;
+  /**
+   * As `vjpPeakBytes`, where dy shares its buffer with a tensor that remains, so that it can be neither freed nor overwritten.
+   * Default: `vjpPeakBytes` and the bytes of dy, an upper bound.
+   */
+  sharedVjpPeakBytes?(batchSize: number, want: Want): number;
 }
 
 /** Shape of a block of the same kind; see `Block.resize`. */

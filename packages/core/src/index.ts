@@ -56,6 +56,7 @@ export {
   type ParameterGradient,
   type Schedule,
   type UpdateContext,
+  type UpdateNeeds,
 } from './optimizer.js';
 export {
   type Initializer,

@@ -46,6 +46,9 @@ export interface Optimizer {
   dispose(): void;
 }
 
+/** What decides whether an optimizer can update modules one by one, and how errors call it. */
+export type UpdateNeeds = Pick<Optimizer, 'needsWholeStep'> & Partial<Pick<Optimizer, 'config'>>;
+
 /** What an error calls an optimizer: with `clipNorm` if it clips, the usual reason why one needs all gradients of a step. */
 export function optimizerLabel({ config }: Partial<Pick<Optimizer, 'config'>>): string {
   return config?.clipNorm === undefined ? 'the optimizer' : 'the optimizer with clipNorm';

@@ -90,6 +90,11 @@ export interface PhaseRule {
   readonly phases: readonly Phase[];
   /** Returns the name of a step's phase. Must be a pure function of its arguments. */
   phaseAt(clock: Clock, state: PlanState): string;
+  /**
+   * Whether phases follow one another as listed, and none returns. Predicted memory then counts optimizer state of the weights
+   * that have been trained up to a phase; otherwise of all. Default false.
+   */
+  readonly isInOrder?: boolean;
 }
 
 /** Position of a block: module index, and index of the block within the module. */

@@ -17,7 +17,7 @@ import type { CompiledPlan } from './compile.js';
 import { headTargets, synthesizes } from './heads.js';
 import { moveAverages } from './moving-averages.js';
 import { objectiveWeight } from './objective-weight.js';
-import { pooledEvaluationIn, vjpOf } from './only-means.js';
+import { PooledEvaluations, vjpOf } from './only-means.js';
 import type { ActiveHead, CompiledPhase } from './phases.js';
 import { SharedGradients } from './shared-weights.js';
 import type { Batch, Executor, StepOptions } from './step.js';
@@ -59,13 +59,14 @@ export function createExecutor(compiled: CompiledPlan, links: ExecutorOptions = 
     );
   }
   const checked = new Set<string>();
+  const pooled = new PooledEvaluations();
   return {
     step(batch, options) {
       const phase = compiled.phaseAt(options.clock ?? startOfTraining);
       checkBatch(compiled, phase, batch);
       const losses = new Map<string, tf.Scalar>();
       const terms = new Map<string, tf.Scalar>();
-      const domain = new TensorDomain({ compiled, phase, batch, options, losses, terms, checked, links });
+      const domain = new TensorDomain({ compiled, phase, batch, options, losses, terms, checked, pooled, links });
       // The tidy only cleans up after errors: the walk itself disposes every tensor as early as possible.
       tf.tidy(() => walkSchedule(phase.schedule, domain));
       return { losses: byModule(losses, phase), terms };
@@ -96,6 +97,7 @@ interface StepSetting {
   readonly terms: Map<string, tf.Scalar>;
   /** Keys of heads whose results have been checked. */
   readonly checked: Set<string>;
+  readonly pooled: PooledEvaluations;
   readonly links: ExecutorOptions;
 }
 
@@ -153,14 +155,12 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     outputGradient.dispose();
   }
 
-  vjp(module: number, pass: Pass, cotangent: tf.Tensor4D, want: Want): tf.Tensor4D | undefined {
-    const { input, parameters } = vjpOf(this.#block(module), cotangent).vjp(pass, cotangent, want);
+  vjp(module: number, pass: Pass, cotangent: tf.Tensor4D, want: Want, keep: boolean): tf.Tensor4D | undefined {
+    // A second handle on the same buffer, which the block then cannot overwrite.
+    const consumed = keep ? cotangent.clone() : cotangent;
+    const { input, parameters } = vjpOf(this.#block(module), cotangent).vjp(pass, consumed, want);
     this.#give(parameters);
     return input;
-  }
-
-  copy(cotangent: tf.Tensor4D): tf.Tensor4D {
-    return cotangent.clone();
   }
 
   add(sum: tf.Tensor4D, cotangent: tf.Tensor4D): tf.Tensor4D {
@@ -227,7 +227,7 @@ class TensorDomain implements ScheduleDomain<tf.Tensor4D, Pass> {
     const targets = outputGradient === undefined ? own : { ...own, outputGradient };
     const { labelSmoothing } = compiled;
     const request = { mode: this.#headMode(1), weight, input, clock: this.#headClock, labelSmoothing };
-    const pooled = input ? pooledEvaluationIn(phase, active) : undefined;
+    const pooled = input ? this.#setting.pooled.of(phase, active) : undefined;
     const evaluate = () => evaluateAt(compiled, active, () => (pooled ?? active.head).evaluate(h, targets, request));
     if (checked.has(active.key)) return evaluate();
     const shape = pooled === undefined ? h.shape : [h.shape[0], ...pooled.shape];

@@ -2,7 +2,7 @@ import type { Network, Objective, Optimizer, ParameterScope } from '@localgrad/c
 import type { CreateTargets } from '@localgrad/nn/cost';
 import { groupObjectives } from './heads.js';
 import { holdsGradients, residentOf } from './prediction.js';
-import { type HeadLoad, headLoadOf } from './step-bytes.js';
+import { type HeadLoad, headLoadOf, scalarBytesOf } from './step-bytes.js';
 import { sum } from './sum.js';
 import { headWork } from './work.js';
 
@@ -24,7 +24,7 @@ export interface HeadsCost {
   readonly loads: readonly HeadLoad[];
   /** Multiply-accumulates per sample, forward and backward. */
   readonly multiplyAccumulates: number;
-  /** Bytes that are in memory during the whole step: parameters, optimizer state, and gradients that are stored. */
+  /** Bytes that are in memory during the whole step: parameters, optimizer state, losses, and gradients that are stored. */
   readonly fixedBytes: number;
 }
 
@@ -44,9 +44,10 @@ export function costOfHeads(
   const parameters = own.flatMap((head) => [...head.parameters, ...head.statistics, ...(head.state ?? [])]);
   const weights = parameters.filter(({ kind }) => kind === 'weight');
   const held = holdsGradients(how) ? 4 * sum(weights.map(({ size }) => size)) : 0;
+  const losses = (how.accumulate ?? 1) * sum(heads.map(({ head }) => scalarBytesOf(head)));
   return {
     loads: active.map((head) => headLoadOf(head, { network, createTargets }, batchSize)),
     multiplyAccumulates: sum(active.map((head) => headWork({ network, createTargets }, head))),
-    fixedBytes: held + sum([...new Set(parameters)].map((parameter) => residentOf(parameter, how.optimizer))),
+    fixedBytes: held + losses + sum([...new Set(parameters)].map((parameter) => residentOf(parameter, how.optimizer))),
   };
 }

@@ -25,7 +25,7 @@ export { networkForImages } from './network-for-images.js';
 export { partOf } from './part.js';
 export { createPartStep, type PartMoment, type PartStep, type PartStepOptions } from './part-step.js';
 export type { ActiveHead, ActiveObjective, CompiledPhase } from './phases.js';
-export type { PeakPrediction, PredictionOptions } from './prediction.js';
+export { type PeakPrediction, type PredictionOptions, trainedUpTo } from './prediction.js';
 export { compileSchedule, type Instruction, type MemoryPolicy, type ScheduleOptions } from './schedule.js';
 export type { SharedWeight, SharedWeights } from './shared-weights.js';
 export type { Batch, Executor, StepMemory, StepOptions, StepResult } from './step.js';

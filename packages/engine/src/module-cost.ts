@@ -1,6 +1,14 @@
 import { type Block, bytesOf, type Parameter, type Shape3, type Want } from '@localgrad/core';
 import { vjpOfMeansOf } from '@localgrad/nn/blocks';
-import { costOf } from '@localgrad/nn/cost';
+import { costOf, vjpPeakOf } from '@localgrad/nn/cost';
+
+/** The cotangent that a VJP receives. */
+export interface ReceivedCotangent {
+  /** Shape of one sample of means over windows of the output, if the cotangent is theirs. */
+  readonly means?: Shape3 | undefined;
+  /** Whether its buffer remains, so that it can be neither freed nor overwritten; not of means. Default false. */
+  readonly isShared?: boolean;
+}
 
 /** Cost of a module for one batch size, in bytes, and in multiply-accumulates per sample. */
 export interface ModuleCost {
@@ -17,9 +25,9 @@ export interface ModuleCost {
   /**
    * Peak bytes of a VJP beyond the pass and the cotangent.
    *
-   * @param means shape of one sample of means over windows of the output, if the cotangent is theirs
+   * @param cotangent the cotangent, if it is not that of the output in a buffer of its own
    */
-  vjpPeakBytes(want: Want, means?: Shape3): number;
+  vjpPeakBytes(want: Want, cotangent?: ReceivedCotangent): number;
   /** Multiply-accumulates of a forward pass per sample. */
   readonly multiplyAccumulates: number;
   /** Parameters of the module. */
@@ -37,12 +45,12 @@ export function moduleCostOf(module: Block, blocks: readonly Block[], batchSize:
     residualBytes: cost.residualBytes(batchSize),
     forwardPeakBytes: cost.forwardPeakBytes(batchSize),
     passingPeakBytes: passingPeak(blocks, batchSize),
-    vjpPeakBytes: (want, means) => {
-      const key = [want.input, want.parameters, want.release, means ?? []].join();
+    vjpPeakBytes: (want, { means, isShared = false } = {}) => {
+      const key = [want.input, want.parameters, want.release, isShared, means ?? []].join();
       const bytes =
         vjpPeaks.get(key) ??
         (means === undefined
-          ? cost.vjpPeakBytes(batchSize, want)
+          ? vjpPeakOf(module, batchSize, want, isShared)
           : vjpOfMeansOf(module).peakBytes(batchSize, want, means));
       vjpPeaks.set(key, bytes);
       return bytes;

@@ -32,13 +32,27 @@ export function receivesOneLoss(
   return isFinished;
 }
 
-/** How a head is evaluated whose module needs no map for the cotangent of its output; undefined if the module needs one. */
-export function pooledEvaluationIn(
-  { heads, schedule }: Pick<CompiledPhase, 'heads' | 'schedule'>,
-  { head, module }: ActiveHead,
-): PooledEvaluation | undefined {
-  const starts = (heads.get(module) ?? []).flatMap(({ objectives }) => objectives.map(({ start }) => start));
-  return receivesOneLoss(schedule, module, starts) ? pooledEvaluationOf(head) : undefined;
+/** Which heads of a plan are evaluated without a map for the cotangent of their module's output. */
+export class PooledEvaluations {
+  readonly #isOneLoss = new WeakMap<CompiledPhase, Map<number, boolean>>();
+
+  /** How a head is evaluated whose module needs no such map; undefined if the module needs one. */
+  of(phase: CompiledPhase, { head, module }: ActiveHead): PooledEvaluation | undefined {
+    const evaluation = pooledEvaluationOf(head);
+    return evaluation !== undefined && this.#receivesOneLoss(phase, module) ? evaluation : undefined;
+  }
+
+  /** Searches a schedule once per module: its answer is the same in every step. */
+  #receivesOneLoss(phase: CompiledPhase, module: number): boolean {
+    const known = this.#isOneLoss.get(phase) ?? new Map<number, boolean>();
+    this.#isOneLoss.set(phase, known);
+    const found = known.get(module);
+    if (found !== undefined) return found;
+    const starts = (phase.heads.get(module) ?? []).flatMap(({ objectives }) => objectives.map(({ start }) => start));
+    const result = receivesOneLoss(phase.schedule, module, starts);
+    known.set(module, result);
+    return result;
+  }
 }
 
 /** The VJP of a module for a cotangent of its output, or of means over windows of it. */

@@ -4,7 +4,7 @@ import { type DelayedLoad, predictDelayed } from './delayed-prediction.js';
 import { shapeBetween } from './heads.js';
 import { moduleCostOf } from './module-cost.js';
 import type { CompiledPhase } from './phases.js';
-import { type BytesOptions, headLoadOf, predictBytes } from './step-bytes.js';
+import { type BytesOptions, headLoadOf, predictBytes, scalarBytesOf } from './step-bytes.js';
 import { sum } from './sum.js';
 
 /** Predicted peak memory of a training step. */
@@ -32,8 +32,8 @@ export interface PredictionOptions {
   readonly optimizer?: Pick<Optimizer, 'stateBytes' | 'needsWholeStep'>;
   /**
    * Where gradients are stored, count all of them at every moment, as between the first and the last of several micro-batches:
-   * a bound that grows from module to module by the same rule as that of other plans, for comparing many of them. Default
-   * false.
+   * a bound that grows from module to module by the same rule as that of other plans, for comparing many of them. The losses of
+   * a step count in the same way. Default false.
    */
   readonly allGradients?: boolean;
   /** Micro-batches per step. Default 1. */
@@ -48,6 +48,7 @@ export type PhasePrediction = PredictionOptions & Required<Pick<PredictionOption
 export type Predictable = Pick<
   CompiledPlan,
   | 'network'
+  | 'plan'
   | 'range'
   | 'modules'
   | 'moduleBlocks'
@@ -58,36 +59,73 @@ export type Predictable = Pick<
   | 'gradientDelay'
 >;
 
-/** Predicts peak memory by interpreting the schedules over byte counts instead of tensors. */
+/**
+ * Predicts peak memory by interpreting the schedules over byte counts instead of tensors. Exact to the byte for blocks and heads
+ * that declare or measure their cost exactly, on kernels without temporaries of their own; else an upper bound. It is one where
+ *
+ * - an objective that shares its head with others has weight 0 at a step: its share of the cotangent may need no copy;
+ * - a block does not declare `sharedVjpPeakBytes`: see `BlockCost`;
+ * - phases may return (`PhaseRule.isInOrder`): optimizer state of all weights counts from the start.
+ */
 export function predictPeak(compiled: Predictable, batchSize: number, options: PredictionOptions = {}): PeakPrediction {
-  const { optimizer, accumulate = 1, phase } = options;
+  const { phase } = options;
   const phases = phase === undefined ? compiled.phases : [phase];
-  const partSize = Math.ceil(batchSize / accumulate);
-  const holds = holdsGradients(options);
-  // Micro-batches are slices of the batch, which stays in memory. Later parts of a plan receive them one after the other.
-  const isFirst = compiled.range[0] === 0;
-  const changes = changesOf(compiled, options);
-  const peaks = phases.map((one) => {
-    const sizesOfGradients = holds ? trainedWeights(compiled, one).map(({ size }) => 4 * size) : [];
-    const gradients = sum(sizesOfGradients);
-    const held = changes.length > 0 ? 0 : gradients;
-    const part = accumulate > 1 && isFirst ? imageBytes(compiled, partSize) : 0;
-    const sizes = { batchSize, partSize, holdsGradients: holds };
-    const walks = changes.map((change) => (change === 'wait' ? change : { waited: gradients }));
-    const { modules, kept } = modulePeaks(compiled, one, sizes, walks);
-    // An optimizer that needs all gradients replaces one after the other, when all activations have been freed.
-    const update = optimizer?.needsWholeStep === true ? gradients + Math.max(0, ...sizesOfGradients) : 0;
-    return { kept, update, modules: modules.map((bytes) => (bytes === 0 ? 0 : bytes + held + part)) };
-  });
+  const peaks = phases.map((one) => phasePeak(compiled, one, batchSize, options));
   const modules = compiled.modules.map((_, module) => Math.max(...peaks.map((one) => one.modules[module] ?? 0)));
-  const stepBytes = Math.max(...modules, ...peaks.map(({ update }) => update));
-  const keptBytes = Math.max(...peaks.map(({ kept = 0 }) => kept));
-  const ownBytes = sum([...compiled.parameters.values()].map((parameter) => residentOf(parameter, optimizer)));
-  const residentBytes = ownBytes + keptBytes;
-  const batchBytes = imageBytes(compiled, isFirst ? batchSize : partSize);
+  const isFirst = compiled.range[0] === 0;
+  const batchBytes = imageBytes(compiled, isFirst ? batchSize : Math.ceil(batchSize / (options.accumulate ?? 1)));
+  const totals = peaks.map(({ stepBytes, residentBytes }) => stepBytes + residentBytes);
+  const highest = at(peaks, totals.indexOf(Math.max(...totals)), 'phase');
+  const { stepBytes, residentBytes, keptBytes } = highest;
   return {
     ...{ peakBytes: stepBytes + residentBytes + batchBytes, stepBytes, residentBytes, batchBytes, modules },
     ...(compiled.gradientDelay === undefined ? {} : { keptBytes }),
+  };
+}
+
+interface PhasePeak {
+  readonly stepBytes: number;
+  readonly residentBytes: number;
+  /** Bytes of earlier steps, part of `residentBytes`. */
+  readonly keptBytes: number;
+  /** Peak step bytes while each module is running. */
+  readonly modules: readonly number[];
+}
+
+function phasePeak(
+  compiled: Predictable,
+  phase: CompiledPhase,
+  batchSize: number,
+  options: PredictionOptions,
+): PhasePeak {
+  const { optimizer, accumulate = 1, allGradients = false } = options;
+  const partSize = Math.ceil(batchSize / accumulate);
+  const holds = holdsGradients(options);
+  const sizesOfGradients = holds ? trainedWeights(compiled, phase).map(({ size }) => 4 * size) : [];
+  const gradients = sum(sizesOfGradients);
+  const changes = changesOf(compiled, options);
+  // Micro-batches are slices of the batch, which stays in memory. Later parts of a plan receive them one after the other.
+  const part = accumulate > 1 && compiled.range[0] === 0 ? imageBytes(compiled, partSize) : 0;
+  const losses = lossBytes(phase);
+  const countsLosses = !allGradients && compiled.gradientDelay === undefined;
+  const constant = part + (changes.length > 0 ? 0 : gradients) + (countsLosses ? 0 : accumulate * losses);
+  const load = stepLoad(compiled, phase, { batchSize, partSize, holdsGradients: holds });
+  const walks = changes.map((change) => (change === 'wait' ? change : { waited: gradients }));
+  const { modules, keptBytes } = modulePeaks(compiled, phase, load, {
+    gradients: walks,
+    losses,
+    accumulate,
+    countsLosses,
+  });
+  // An optimizer that needs all gradients replaces one after the other, when all activations have been freed.
+  const update =
+    optimizer?.needsWholeStep === true ? gradients + Math.max(0, ...sizesOfGradients) + accumulate * losses : 0;
+  const peaks = modules.map((bytes) => (bytes === 0 ? 0 : bytes + constant));
+  return {
+    keptBytes,
+    stepBytes: Math.max(update, ...peaks),
+    residentBytes: keptBytes + ownBytes(compiled, phase, optimizer),
+    modules: peaks,
   };
 }
 
@@ -146,20 +184,38 @@ export function residentOf(parameter: Parameter, optimizer: PredictionOptions['o
   return bytes + (optimizer === undefined ? bytes : optimizer.stateBytes(parameter));
 }
 
-interface ModulePeaks {
-  /** Peak step bytes while each module is running. */
-  readonly modules: readonly number[];
-  /** Bytes of earlier steps. */
-  readonly kept?: number;
+const withoutState = { stateBytes: () => 0 };
+
+/** Bytes of all parameters in a phase, with the optimizer state that has been created up to it. */
+function ownBytes(compiled: Predictable, phase: CompiledPhase, optimizer: PredictionOptions['optimizer']): number {
+  const trained = trainedUpTo(compiled, phase);
+  const hasState = (parameter: Parameter) => trained === undefined || trained.has(parameter);
+  return sum([...compiled.parameters.values()].map((one) => residentOf(one, hasState(one) ? optimizer : withoutState)));
 }
 
-/** @param gradients how stored gradients change in the micro-batches that count; empty: they do not */
-function modulePeaks(
+/** Weights that have been updated by the end of a phase; undefined where it may be any of the plan's. */
+export function trainedUpTo(
+  compiled: Pick<CompiledPlan, 'network' | 'plan' | 'phases' | 'range'>,
+  phase: CompiledPhase,
+): ReadonlySet<Parameter> | undefined {
+  const { network, plan, phases, range } = compiled;
+  // Losses after a part of a plan train its weights, too.
+  const isPart = range[0] > 0 || range[1] < network.modules.length - 1;
+  if (isPart || plan.phases?.isInOrder !== true) return undefined;
+  const index = phases.findIndex(({ name }) => name === phase.name);
+  return new Set(phases.slice(0, index + 1).flatMap((one) => trainedWeights(compiled, one)));
+}
+
+/** Bytes of the losses and terms of a micro-batch, which stay until the end of the step. */
+function lossBytes({ heads }: CompiledPhase): number {
+  return sum([...heads.values()].flat().map(({ head }) => scalarBytesOf(head)));
+}
+
+function stepLoad(
   compiled: Predictable,
   phase: CompiledPhase,
   sizes: Pick<DelayedLoad, 'batchSize' | 'partSize' | 'holdsGradients'>,
-  gradients: readonly NonNullable<BytesOptions['gradients']>[],
-): ModulePeaks {
+): DelayedLoad {
   const { partSize } = sizes;
   const modules = compiled.modules.map((block, index) =>
     moduleCostOf(block, at(compiled.moduleBlocks, index, 'module'), partSize),
@@ -167,13 +223,35 @@ function modulePeaks(
   const heads = new Map(
     [...phase.heads].map(([module, group]) => [module, group.map((active) => headLoadOf(active, compiled, partSize))]),
   );
-  const load = { modules, heads, shared: phase.shared };
+  return { modules, heads, shared: phase.shared, ...sizes };
+}
+
+interface Walks {
+  /** How stored gradients change in the micro-batches that count; empty: they do not. */
+  readonly gradients: readonly NonNullable<BytesOptions['gradients']>[];
+  /** Bytes of the losses of a micro-batch. */
+  readonly losses: number;
+  readonly accumulate: number;
+  readonly countsLosses: boolean;
+}
+
+function modulePeaks(
+  compiled: Predictable,
+  phase: CompiledPhase,
+  load: DelayedLoad,
+  { gradients, losses, accumulate, countsLosses }: Walks,
+): Pick<PhasePeak, 'modules' | 'keptBytes'> {
   const { gradientDelay, range } = compiled;
-  if (gradientDelay === undefined) {
-    const walks: readonly BytesOptions[] = gradients.length === 0 ? [{}] : gradients.map((one) => ({ gradients: one }));
-    const peaks = walks.map((options) => predictBytes(load, phase.schedule, range[0], options).modules);
-    return { modules: compiled.modules.map((_, module) => Math.max(...peaks.map((own) => own[module] ?? 0))) };
-  }
-  const delayed = predictDelayed(compiled, gradientDelay, { ...load, ...sizes });
-  return { modules: delayed.modules, kept: delayed.keptBytes };
+  if (gradientDelay !== undefined) return predictDelayed(compiled, gradientDelay, load);
+  const walks: readonly BytesOptions[] = gradients.length === 0 ? [{}] : gradients.map((one) => ({ gradients: one }));
+  const peaks = walks.map((options, index) => {
+    // Those of the micro-batches before.
+    const earlier = countsLosses ? losses * (gradients.length > 1 ? index : accumulate - 1) : 0;
+    const { modules } = predictBytes(load, phase.schedule, range[0], { ...options, countsLosses });
+    return modules.map((bytes) => (bytes === 0 ? 0 : bytes + earlier));
+  });
+  return {
+    keptBytes: 0,
+    modules: compiled.modules.map((_, module) => Math.max(...peaks.map((own) => own[module] ?? 0))),
+  };
 }

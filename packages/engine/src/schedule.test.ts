@@ -65,9 +65,10 @@ class SetDomain implements ScheduleDomain<Alive, object> {
     this.#remove(gradient);
   }
 
-  vjp(module: number, pass: object, cotangent: Alive, want: Want) {
+  vjp(module: number, pass: object, cotangent: Alive, want: Want, keep: boolean) {
     expect(this.alive.has(pass)).toBe(true);
-    this.#remove(cotangent);
+    expect(this.alive.has(cotangent)).toBe(true);
+    if (!keep) this.#remove(cotangent);
     if (want.parameters) {
       expect(this.trainedBy.has(module)).toBe(false);
       this.trainedBy.set(module, cotangent.losses);
@@ -75,10 +76,6 @@ class SetDomain implements ScheduleDomain<Alive, object> {
     if (want.release) this.counts.finish++;
     else this.counts.send++;
     return want.input ? this.#create('cotangent', cotangent.losses) : undefined;
-  }
-
-  copy({ losses }: Alive) {
-    return this.#create('cotangent', losses);
   }
 
   add(sum: Alive, cotangent: Alive) {

@@ -1,4 +1,4 @@
-import { at, bytesOf, type Parameter, type Shape3, type Want } from '@localgrad/core';
+import { at, bytesOf, type Head, type Parameter, type Shape3, type Want } from '@localgrad/core';
 import { type PooledEvaluation, pooledEvaluationOf } from '@localgrad/nn/heads';
 import type { CompiledPlan } from './compile.js';
 import { costOfHead, synthesizes } from './heads.js';
@@ -26,6 +26,8 @@ export interface HeadLoad {
   };
   /** For each objective, the lowest module that it trains; undefined if all of them are frozen. */
   readonly starts: readonly (number | undefined)[];
+  /** Bytes of its loss and of the terms that it reports, which stay until the end of the step. */
+  readonly scalarBytes: number;
   /** Parameters of the head. */
   readonly parameters: readonly Parameter[];
 }
@@ -44,8 +46,14 @@ export function headLoadOf(
     evaluatePeakBytes: cost.evaluatePeakBytes(batchSize),
     ...(synthesizes(active.head) ? { synthesizePeakBytes: synthesis } : {}),
     starts: active.objectives.map(({ start }) => start),
+    scalarBytes: scalarBytesOf(active.head),
     parameters: active.head.parameters,
   };
+}
+
+/** Bytes of a head's loss and of the terms that it reports. */
+export function scalarBytesOf({ termWeights }: Pick<Head, 'termWeights'>): number {
+  return 4 * (1 + (termWeights?.size ?? 0));
 }
 
 function pooledLoad(pooled: PooledEvaluation, batchSize: number): NonNullable<HeadLoad['pooled']> {
@@ -77,6 +85,8 @@ export interface BytesOptions {
   readonly keepsSent?: boolean;
   /** Weight gradients that wait for the next micro-batch, or that waited for this one and are used in it. Default: none. */
   readonly gradients?: 'wait' | { readonly waited: number };
+  /** Whether losses and terms count, which stay until the end of the step. Default true. */
+  readonly countsLosses?: boolean;
 }
 
 /**
@@ -143,36 +153,44 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
       heads.flatMap(({ starts }) => starts),
     );
     for (const head of heads) {
-      const { evaluatePeakBytes, synthesizePeakBytes, starts, parameters } = head;
+      const { evaluatePeakBytes, synthesizePeakBytes, starts, parameters, scalarBytes } = head;
+      const isTaught = synthesizePeakBytes !== undefined;
       const pooled = isOneLoss ? head.pooled : undefined;
       if (pooled !== undefined) this.#means.set(module, pooled.shape);
       this.#note(module, synthesizePeakBytes ?? pooled?.evaluatePeakBytes ?? evaluatePeakBytes);
+      if (!isTaught) this.#keepLoss(scalarBytes);
+      const bytes = pooled?.bytes ?? this.#cost(module).outputBytes;
+      // Objectives of one head receive copies of its cotangent, which remains meanwhile, as do the gradients of its weights.
+      const divided = starts.length > 1 ? this.#take(bytes + (isTaught ? 0 : weightBytes(parameters))) : 0;
       for (const start of starts) {
-        if (start !== undefined) arrive(start, this.#take(pooled?.bytes ?? this.#cost(module).outputBytes));
+        if (start === undefined) continue;
+        const share = this.#take(bytes);
+        // The factor is a tensor, too.
+        this.#note(module, starts.length > 1 ? 4 : 0);
+        arrive(start, share);
       }
-      if (synthesizePeakBytes === undefined) this.#hold(parameters);
+      this.free(divided);
+      if (!isTaught) this.#hold(parameters);
     }
   }
 
   teach(module: number, _output: number, gradient: number): void {
-    for (const { evaluatePeakBytes, synthesizePeakBytes, parameters } of this.load.heads.get(module) ?? []) {
+    for (const { evaluatePeakBytes, synthesizePeakBytes, scalarBytes, parameters } of this.load.heads.get(module) ??
+      []) {
       if (synthesizePeakBytes === undefined) continue;
       this.#note(module, evaluatePeakBytes);
+      this.#keepLoss(scalarBytes);
       this.#hold(parameters);
     }
     this.free(gradient);
   }
 
-  vjp(module: number, _pass: number, cotangent: number, want: Want): number | undefined {
+  vjp(module: number, _pass: number, cotangent: number, want: Want, keep: boolean): number | undefined {
     const cost = this.#cost(module);
-    this.#note(module, cost.vjpPeakBytes(want, this.#means.get(module)));
-    this.free(cotangent);
+    this.#note(module, cost.vjpPeakBytes(want, { means: this.#means.get(module), isShared: keep }));
+    if (!keep) this.free(cotangent);
     if (want.parameters) this.#hold(cost.parameters);
     return want.input ? this.#take(cost.inputBytes) : undefined;
-  }
-
-  copy(cotangent: number): number {
-    return this.#take(cotangent);
   }
 
   add(sum: number, cotangent: number): number {
@@ -210,6 +228,10 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
     }
   }
 
+  #keepLoss(scalarBytes: number): void {
+    if (this.options.countsLosses !== false) this.#take(scalarBytes);
+  }
+
   #take(bytes: number): number {
     this.#live += bytes;
     return bytes;
@@ -224,4 +246,9 @@ class ByteDomain implements ScheduleDomain<number, number>, StepBytes {
   #cost(module: number): ModuleCost {
     return at(this.load.modules, module, 'module');
   }
+}
+
+/** Bytes of the gradients of the trained parameters. */
+function weightBytes(parameters: readonly Parameter[]): number {
+  return parameters.reduce((bytes, { kind, size }) => bytes + (kind === 'weight' ? 4 * size : 0), 0);
 }

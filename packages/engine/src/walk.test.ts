@@ -15,12 +15,11 @@ function walk(schedule: readonly Instruction[], arrives: readonly number[] = [])
     evaluate: (_module, _read, arrive) => {
       for (const from of arrives) arrive(from, `d${from}`);
     },
-    vjp: (module, _pass, cotangent, { input }) => {
-      log.push(`vjp${module}(${cotangent})`);
+    vjp: (module, _pass, cotangent, { input }, keep) => {
+      log.push(`vjp${module}(${keep ? 'kept ' : ''}${cotangent})`);
       return input ? 'dx' : undefined;
     },
     teach: (module, output, gradient) => log.push(`teach${module}(${output}, ${gradient})`),
-    copy: (cotangent) => `copy(${cotangent})`,
     add: (sum, cotangent) => `${sum}+${cotangent}`,
     release: (_module, pass) => log.push(`release ${pass}`),
     free: (value) => log.push(`free ${value}`),
@@ -36,7 +35,7 @@ describe('walkSchedule', () => {
   it('adds a cotangent that was sent on to those of the module, and keeps it there', () => {
     const send: Instruction = { op: 'send', module: 1, from: 0, keep: true };
     expect(walk([...two, send, finish, { op: 'finish', module: 0, weights: true }], [0, 1])).toEqual([
-      'vjp1(copy(d0))',
+      'vjp1(kept d0)',
       'vjp1(d1+d0)',
       'release pass1',
       'vjp0(dx)',
@@ -85,7 +84,6 @@ describe('walkSchedule', () => {
         evaluate: (_module, _read, arrive) => arrive(0, 'd0'),
         vjp: () => undefined,
         teach: () => {},
-        copy: (cotangent) => cotangent,
         add: (sum) => sum,
         release: (_module, pass) => log.push(pass),
         free: (value) => log.push(value),

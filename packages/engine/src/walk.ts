@@ -33,10 +33,8 @@ export interface ScheduleDomain<Value, Pass> {
   evaluate(module: number, read: HeadInputs<Value>, arrive: (from: number, cotangent: Value) => void): void;
   /** Lets the heads that synthesize gradients of a module's output learn from the gradient. Consumes it. */
   teach(module: number, output: Value, gradient: Value): void;
-  /** Consumes the cotangent. Returns that of the input, if requested. */
-  vjp(module: number, pass: Pass, cotangent: Value, want: Want): Value | undefined;
-  /** A second value with the content of a cotangent. */
-  copy(cotangent: Value): Value;
+  /** Consumes the cotangent, unless `keep`. Returns that of the input, if requested. */
+  vjp(module: number, pass: Pass, cotangent: Value, want: Want, keep: boolean): Value | undefined;
   /** Consumes both. */
   add(sum: Value, cotangent: Value): Value;
   /** Consumes a pass without a VJP. */
@@ -119,13 +117,11 @@ class Walk<Value, Pass> {
     const { pass } = this.#pass(module);
     const cotangent = this.#slots.get(module)?.get(from);
     if (cotangent === undefined) throw missing(`slot (${module}, ${from})`);
-    const sent = keep ? this.#domain.copy(cotangent) : cotangent;
-    if (!keep) this.#slots.get(module)?.delete(from);
-    const input = this.#domain.vjp(module, pass, sent, { input: true, parameters: false, release: false });
+    this.#slots.get(module)?.delete(from);
+    const input = this.#domain.vjp(module, pass, cotangent, { input: true, parameters: false, release: false }, keep);
     this.#arrive(module - 1, from, input);
     if (!keep) return;
     // Already propagated: its last use is this module's weight gradient, together with all cotangents that stop here.
-    this.#slots.get(module)?.delete(from);
     this.#arrive(module, module, cotangent);
   }
 
@@ -135,7 +131,7 @@ class Walk<Value, Pass> {
     if (first === undefined) throw missing(`cotangent of module ${module}`);
     const sum = others.reduce((total, cotangent) => this.#domain.add(total, cotangent), first);
     const want = { input: teaches || sendTo !== undefined, parameters: weights, release: true };
-    const input = this.#domain.vjp(module, this.#pass(module).pass, sum, want);
+    const input = this.#domain.vjp(module, this.#pass(module).pass, sum, want, false);
     this.#release(module);
     if (sendTo !== undefined) this.#arrive(module - 1, sendTo, input);
     else if (teaches) this.#teach(module - 1, input);

@@ -1,4 +1,4 @@
-import { at, LocalgradError, type Optimizer, optimizerLabel, requireOption, type Span } from '@localgrad/core';
+import { at, LocalgradError, optimizerLabel, requireOption, type Span, type UpdateNeeds } from '@localgrad/core';
 import { type CompiledPlan, describePlan } from '@localgrad/engine';
 import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import { type Crossing, crossingsOf } from './crossings.js';
@@ -147,10 +147,7 @@ function allowedCuts(groups: readonly Span[]): string {
  * @param workers number of workers
  * @throws LocalgradError `invalid-option` for several workers and an optimizer with `needsWholeStep`
  */
-export function checkOptimizer(
-  optimizer: Pick<Optimizer, 'needsWholeStep'> & Partial<Pick<Optimizer, 'config'>>,
-  workers: number,
-): void {
+export function checkOptimizer(optimizer: UpdateNeeds, workers: number): void {
   if (optimizer.needsWholeStep !== true || workers === 1) return;
   const problem = `${optimizerLabel(optimizer)} needs the gradients of all modules in one call, so ${workers} workers cannot update theirs alone; allowed: 1 worker.`;
   const details = { where: 'pipeline', option: 'workers', problem, workers };

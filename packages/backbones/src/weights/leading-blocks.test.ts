@@ -78,6 +78,21 @@ describe("loadWeights, part 'blocks'", () => {
     },
   );
 
+  it('rejects a file with the blocks twice, under either prefix', () => {
+    const under = (...prefixes: readonly string[]): Tensors =>
+      new Map(
+        prefixes.flatMap((prefix) =>
+          [...stateOf('torchvision-resnet')].map(([name, tensor]) => [prefix + name, tensor] as const),
+        ),
+      );
+    const backbone = build(resnet18, 7);
+    const load = (tensors: Tensors) => loadWeights(backbone, fileOf(tensors), 'x', { part: 'blocks' });
+    expect(() => load(under('model.', 'ema.'))).toThrow(
+      /contains the network 2 times, with the prefixes '(ema|model)\.' and '(ema|model)\.'/,
+    );
+    expect(load(under('model.'))).toMatchObject({ prefix: 'model.' });
+  });
+
   it('loads what localgrad wrote', async () => {
     const trained = build(resnet18, 5, 3);
     const backbone = build(resnet18, 2);

@@ -24,7 +24,7 @@ export function leadingBlocks(owner: WeightsOwner, names: ReadonlySet<string>): 
 }
 
 /** The interpretation of a file that finds most in it. */
-export function mostFound(interpretations: readonly LeadingBlocks[]): LeadingBlocks {
+export function mostFound<One extends LeadingBlocks>(interpretations: readonly One[]): One {
   return interpretations.reduce((best, one) => (one.found > best.found ? one : best));
 }
 

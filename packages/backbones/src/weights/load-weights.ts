@@ -10,7 +10,7 @@ import { tensor } from '@tensorflow/tfjs';
 import { backboneOf, backboneParameters, parametersOf, type WeightsOwner } from './backbone-parameters.js';
 import { descriptionKey, readDescription, type WeightsDescription } from './description.js';
 import { isAlike, type LeadingBlocks, leadingBlocks, mostFound, patternOf } from './leading-blocks.js';
-import { nameUnder, prefixOf } from './prefix.js';
+import { nameUnder, prefixOf, requireOnePrefix } from './prefix.js';
 import { backboneName, batchNormOf, isAuxiliary, isAverageCounter, withoutWrappers } from './reference-names.js';
 
 /** Axis order of a file's tensors. */
@@ -64,7 +64,7 @@ export function loadWeights(
   const names = [...file.tensors.keys()].map(withoutWrappers);
   const leading = part === 'blocks' ? leadingBlocksOf(owner, names, where) : undefined;
   const parameters = leading?.parameters ?? backboneParameters(owner);
-  const prefix = prefixOf(names, [...parameters.keys()], where);
+  const prefix = leading?.prefix ?? prefixOf(names, [...parameters.keys()], where);
   const { tensors, skipped } = ofBackbone(file.tensors, parameters, prefix, problems);
   if (leading !== undefined) skipped.push(...withoutOthers(tensors, leading));
   const layout = file.metadata[descriptionKey] === undefined ? likelierLayout(parameters, tensors) : 'localgrad';
@@ -104,15 +104,28 @@ export function loadWeights(
   };
 }
 
-/** @throws LocalgradError `shape-mismatch` if the file does not even have the first two blocks */
-function leadingBlocksOf(owner: WeightsOwner, names: readonly string[], where: string): LeadingBlocks {
+interface PrefixedBlocks extends LeadingBlocks {
+  /** Prefix of their names in the file. */
+  readonly prefix: string;
+}
+
+/**
+ * The blocks that a file names, under the prefix with most of them.
+ *
+ * @throws LocalgradError `shape-mismatch` if the file does not even have the first two blocks, `invalid-data` if it has them several
+ *   times
+ */
+function leadingBlocksOf(owner: WeightsOwner, names: readonly string[], where: string): PrefixedBlocks {
   const scopes = names.flatMap((name) => [/^[^.]+\./, /^[^.]+\.[^.]+\./].flatMap((some) => some.exec(name)?.[0] ?? []));
   const found = [...new Set(['', ...scopes])].map((prefix) => {
     const under = names.flatMap((name) => nameUnder(prefix, name) ?? []);
-    return leadingBlocks(owner, new Set(under.map(backboneName)));
+    return { ...leadingBlocks(owner, new Set(under.map(backboneName))), prefix };
   });
   const best = mostFound(found);
-  if (best.found > 0) return best;
+  if (best.found > 0) {
+    requireOnePrefix(prefixesOf(found, best), where);
+    return best;
+  }
   const backbone = backboneOf(owner);
   const wanted = [...parametersOf(backbone.blocks.slice(0, 2).map(({ block }) => block)).keys()];
   throw new LocalgradError(
@@ -120,6 +133,14 @@ function leadingBlocksOf(owner: WeightsOwner, names: readonly string[], where: s
     `${where}: the file does not contain the first two blocks of ${backbone.name}: ${listed(wanted)}.`,
     { where, wanted },
   );
+}
+
+/** The prefixes under which as much is found as in the best interpretation, in other tensors. */
+function prefixesOf(found: readonly PrefixedBlocks[], best: PrefixedBlocks): string[] {
+  // A network around another names the inner one's tensors in two ways: with its scope, or with a prefix that is equal to it.
+  const firstTensor = ({ prefix, parameters }: PrefixedBlocks) => prefix + [...parameters.keys()][0];
+  const alike = found.filter((one) => one.found === best.found);
+  return [...new Map(alike.map((one) => [firstTensor(one), one.prefix] as const).reverse()).values()].reverse();
 }
 
 /** Removes tensors that the blocks do not have, unless they look like the blocks' own; returns their names. */

@@ -27,15 +27,19 @@ export function prefixOf(names: Iterable<string>, expected: readonly string[], w
   const [best, ...others] = [...found].sort(([, a], [, b]) => b - a);
   if (best === undefined || 2 * best[1] <= wanted.size) return '';
   const alike = [best, ...others].filter(([, count]) => count === best[1]).map(([prefix]) => prefix);
-  if (alike.length > 1) {
-    const choice = alike.map(shown).join(' and ');
-    throw new LocalgradError(
-      'invalid-data',
-      `${where}: the file contains the network ${alike.length} times, with the prefixes ${choice}. Keep one of them: python -c "from safetensors.torch import load_file, save_file; p = '${alike[0]}'; save_file({k[len(p):]: v for k, v in load_file('FILE').items() if k.startswith(p)}, 'one.safetensors')".`,
-      { where, prefixes: alike },
-    );
-  }
+  requireOnePrefix(alike, where);
   return best[0];
+}
+
+/** @throws LocalgradError `invalid-data` for several prefixes of the same network */
+export function requireOnePrefix(alike: readonly string[], where: string): void {
+  if (alike.length <= 1) return;
+  const choice = alike.map(shown).join(' and ');
+  throw new LocalgradError(
+    'invalid-data',
+    `${where}: the file contains the network ${alike.length} times, with the prefixes ${choice}. Keep one of them: python -c "from safetensors.torch import load_file, save_file; p = '${alike[0]}'; save_file({k[len(p):]: v for k, v in load_file('FILE').items() if k.startswith(p)}, 'one.safetensors')".`,
+    { where, prefixes: alike },
+  );
 }
 
 /** Removes the prefix from a tensor's name; undefined for tensors without the prefix. */

@@ -167,7 +167,7 @@ function withCascadedIds(rule: PhaseRule, objectives: readonly Objective[], suff
       objectives: phase.objectives.flatMap((id) => [id, `${id}${suffix}`]).filter((id) => known.has(id)),
     };
   });
-  return { phases, phaseAt: (clock, state) => rule.phaseAt(clock, state) };
+  return { ...rule, phases, phaseAt: (clock, state) => rule.phaseAt(clock, state) };
 }
 
 /**

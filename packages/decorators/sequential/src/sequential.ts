@@ -93,5 +93,5 @@ function phaseRule(phases: readonly Phase[], lengths: readonly number[]): PhaseR
     const index = ends.findIndex((one) => step * total < one * steps);
     return at(phases, index < 0 ? phases.length - 1 : index, 'phase').name;
   };
-  return { phases, phaseAt };
+  return { phases, phaseAt, isInOrder: true };
 }

@@ -35,6 +35,7 @@ export function boundedRelu(name: string, shape: Shape3, bound: number): Block {
     inputShape: shape,
     outputShape: shape,
     reads: { input: false, output: true },
+    holdsCotangent: true,
     apply: (x) => clipByValue(x, 0, bound),
     pullBack: (dy, _, output) => {
       const dx = tidy(() => mul<Tensor4D>(dy, logicalAnd(greater(output, 0), less(output, bound))));

@@ -30,6 +30,7 @@ export function zeroPadding(name: string, inputShape: Shape3, { top, bottom, lef
     inputShape,
     outputShape,
     reads: { input: false, output: false },
+    holdsCotangent: true,
     apply: (x) =>
       pad(x, [
         [0, 0],

@@ -43,6 +43,7 @@ function pooling(
     inputShape,
     outputShape,
     reads: { input: isMax, output: false },
+    holdsCotangent: true,
     apply: (x) => (isMax ? currentKernels().maxPool(x, geometry) : currentKernels().averagePool(x, geometry)),
     pullBack: (dy, x) => {
       const dx = isMax

@@ -19,6 +19,8 @@ export function reshaping(name: string, inputShape: Shape3, outputShape: Shape3)
     inputShape,
     outputShape,
     reads: { input: false, output: false },
+    isView: true,
+    holdsCotangent: true,
     apply: (x) => reshape<Rank.R4>(x, [x.shape[0], ...outputShape]),
     pullBack: (dy) => {
       const dx = reshape<Rank.R4>(dy, [dy.shape[0], ...inputShape]);
@@ -45,6 +47,8 @@ export function identity(name: string, shape: Shape3): Block {
     inputShape: shape,
     outputShape: shape,
     reads: { input: false, output: false },
+    isView: true,
+    holdsCotangent: true,
     apply: (x) => x.clone(),
     pullBack: (dy) => dy,
     applyPeakBytes: () => 0,

@@ -27,14 +27,24 @@ export function similarityMatching(classes: number): LossFunction {
       const [height, width, channels] = shape;
       const isDescribed = isDescribedByDeviation(shape);
       const features = batchSize * (isDescribed ? channels : height * width * channels);
-      const pairs = batchSize * batchSize;
-      const matching = Math.max(features + 3.25 * pairs, 2 * features + 2 * pairs, 5 * features) + 3 * batchSize;
-      if (!isDescribed) return 4 * (matching + 1);
-      // The centered maps stay for their gradient.
+      const matching = matchingValues(features, batchSize);
+      if (!isDescribed) return 4 * matching;
+      // The centered maps and the deviations stay for their gradient.
       const maps = batchSize * height * width * channels;
-      return 4 * (maps + Math.max(maps + features, 2 * features + matching) + 1);
+      return 4 * Math.max(2 * maps + 6.25 * features + 1, maps + features + matching);
     },
   };
+}
+
+/** Largest number of values beside the rows at one time: unit rows, similarities, their gradient, or that of the rows. */
+function matchingValues(features: number, batchSize: number): number {
+  const pairs = batchSize * batchSize;
+  return Math.max(
+    features + batchSize + 3 * pairs,
+    2 * features + batchSize + 2 * pairs + 1,
+    3 * features + 7.25 * batchSize + 1,
+    5 * features + 3 * batchSize + 1,
+  );
 }
 
 function match(rows: tf.Tensor2D, labels: tf.Tensor1D, classes: number, weight: number) {

@@ -42,6 +42,8 @@ export function attention({ name, inputShape, heads }: AttentionOptions): Block 
     inputShape,
     outputShape,
     reads: { input: true, output: false },
+    // Composed, it reads a copy of dy.
+    holdsCotangent: () => savesMap('attentionGradient'),
     apply: (x) => currentKernels().attention?.(x, heads) ?? operation.attend(x),
     pullBack: (dy, x) => currentKernels().attentionGradient?.(dy, x, heads) ?? operation.pullBack(dy, x),
     multiplyAccumulates: 2 * tokens * tokens * width,

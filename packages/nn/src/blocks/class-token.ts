@@ -23,6 +23,7 @@ import {
   type Tensor4D,
   zeros,
 } from '@tensorflow/tfjs';
+import { vjpPeaksOfReader } from '../cost/vjp-peaks.js';
 import { truncatedNormal } from '../random/initializers.js';
 import { isTrained } from './convolution-unit.js';
 import { columnSums } from './dense.js';
@@ -81,7 +82,7 @@ class ClassToken implements FrugalBlock {
       multiplyAccumulates: 0,
       residualBytes: () => 0,
       forwardPeakBytes: (batchSize) => tokenBytes(batchSize) + 2 * bytesOf(this.outputShape, batchSize),
-      vjpPeakBytes: (batchSize, want) => {
+      ...vjpPeaksOfReader((batchSize, want) => {
         const ledger = new Ledger();
         if (want.parameters && this.parameters.some(isTrained)) {
           const size = bytesOf(this.outputShape, 1);
@@ -92,7 +93,7 @@ class ClassToken implements FrugalBlock {
         }
         if (want.input) ledger.take(bytesOf(inputShape, batchSize));
         return ledger.peak;
-      },
+      }),
     };
   }
 
@@ -155,6 +156,7 @@ export function firstToken(name: string, inputShape: Shape3): Block {
     inputShape,
     outputShape,
     reads: { input: false, output: false },
+    holdsCotangent: true,
     apply: (x) => slice(x, [0, 0, 0, 0], [x.shape[0], 1, 1, channels]),
     pullBack: (dy) => {
       const rest: Tensor4D = zeros([dy.shape[0], 1, tokens - 1, channels]);
@@ -177,6 +179,7 @@ export function patchTokens(name: string, inputShape: Shape3, [height, width]: r
     inputShape,
     outputShape,
     reads: { input: false, output: false },
+    holdsCotangent: true,
     apply: (x) => {
       const patches: Tensor4D = slice(x, [0, 0, 1, 0], [x.shape[0], 1, height * width, channels]);
       const output: Tensor4D = reshape(patches, [x.shape[0], ...outputShape]);

@@ -13,6 +13,7 @@ import {
 } from '@localgrad/core';
 import type { ConvolutionGeometry, Shape4 } from '@localgrad/kernels';
 import { add, type Rank, reshape, type Tensor, type Tensor1D, type Tensor4D } from '@tensorflow/tfjs';
+import { vjpPeaksOfReader } from '../cost/vjp-peaks.js';
 import { batched, convolvedShape, isTrained } from './convolution-unit.js';
 import {
   type ConvolutionWindow,
@@ -105,7 +106,7 @@ export class ConvolutionBlock implements FrugalBlock {
       multiplyAccumulates: this.outputShape[0] * this.outputShape[1] * spreadSize(kind.weightShape, kind.window),
       residualBytes: () => 0,
       forwardPeakBytes: (batchSize) => this.#forwardPeakBytes(batchSize),
-      vjpPeakBytes: (batchSize, want) => this.#vjpPeakBytes(batchSize, want),
+      ...vjpPeaksOfReader((batchSize, want) => this.#vjpPeakBytes(batchSize, want)),
     };
   }
 

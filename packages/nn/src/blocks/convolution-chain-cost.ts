@@ -1,4 +1,5 @@
 import { at, type BlockCost, bytesOf, type Shape3, type Want } from '@localgrad/core';
+import { vjpPeaks } from '../cost/vjp-peaks.js';
 import { vectorPairBytes } from './batch-norm-parameters.js';
 import {
   type ChainStructure,
@@ -47,7 +48,7 @@ export function chainCost(structure: ChainStructure): BlockCost {
       ledger.take(unitOutputBytes(at(units, units.length - 1, 'unit'), batchSize));
       return ledger.peak;
     },
-    vjpPeakBytes: (batchSize, want) => chainVjpPeak(structure, batchSize, want),
+    ...vjpPeaks((batchSize, want, isShared) => chainVjpPeak(structure, batchSize, want, { isShared })),
   };
 }
 
@@ -56,22 +57,31 @@ export function wantsMasked({ shortcut }: Pick<ChainStructure, 'shortcut'>, want
   return shortcut === 'identity' ? want.input : shortcut !== 'none';
 }
 
-/**
- * Peak bytes of a chain's VJP beyond those already allocated when it starts.
- *
- * @param means shape of one sample of the means whose cotangent arrives instead of that of the output; only without `wantsMasked`
- */
-export function chainVjpPeak(structure: ChainStructure, batchSize: number, want: Want, means?: Shape3): number {
+/** The cotangent that a chain's VJP receives, if it is not that of the output in a buffer of its own. */
+interface ReceivedCotangent {
+  /** Shape of one sample of the means whose cotangent arrives instead of that of the output; only without `wantsMasked`. */
+  readonly means?: Shape3;
+  /** Whether its buffer is shared with a tensor that remains. */
+  readonly isShared?: boolean;
+}
+
+/** Peak bytes of a chain's VJP beyond those already allocated when it starts. */
+export function chainVjpPeak(
+  structure: ChainStructure,
+  batchSize: number,
+  want: Want,
+  { means, isShared = false }: ReceivedCotangent = {},
+): number {
   const { units, shortcut, recompute, relu, recomputeOutput = false } = structure;
   const projection = typeof shortcut === 'string' ? undefined : shortcut;
   const ledger = new Ledger();
   const bytes = (unit: ConvolutionUnit) => unitOutputBytes(unit, batchSize);
   const inputBytes = bytesOf(at(units, 0, 'unit').inputShape, batchSize);
-  const throughNorm = (unit: ConvolutionUnit, wantMasked: boolean, ownsInput = want.release, isOfMeans = false) => {
+  const throughNorm = (unit: ConvolutionUnit, wantMasked: boolean, ownsInput = want.release, ownsMap = true) => {
     const vectors = vectorPairBytes(unit.norm.channels);
     ledger.take(vectors);
     // dx and the masked cotangent reuse the buffers of dy and x if these are released; means are too small.
-    const buffers = (ownsInput ? 1 : 0) + (isOfMeans ? 0 : 1) - (wantMasked ? 2 : 1);
+    const buffers = (ownsInput ? 1 : 0) + (ownsMap ? 1 : 0) - (wantMasked ? 2 : 1);
     if (buffers > 0) ledger.give(bytes(unit) * buffers);
     else ledger.take(-bytes(unit) * buffers);
     if (!want.parameters || !isTrained(unit.norm.scale)) ledger.give(vectors);
@@ -93,7 +103,7 @@ export function chainVjpPeak(structure: ChainStructure, batchSize: number, want:
   const last = units.length - 1;
   const wantMasked = wantsMasked(structure, want);
   const throughLast = () => {
-    throughNorm(at(units, last, 'unit'), wantMasked, want.release, means !== undefined);
+    throughNorm(at(units, last, 'unit'), wantMasked, want.release, means === undefined && !isShared);
     if (means !== undefined) ledger.give(bytesOf(means, batchSize));
   };
   const remakesProjection = projection !== undefined && recompute;

@@ -92,7 +92,7 @@ export class ConvolutionChain implements FrugalBlock, MeansBlock {
       },
       peakBytes: (batchSize, want, means) =>
         readsMeans(want) && savesMap('pooledBatchNormGradient')
-          ? chainVjpPeak(options, batchSize, want, means)
+          ? chainVjpPeak(options, batchSize, want, { means })
           : byMap.peakBytes(batchSize, want, means),
     };
     this.replicate = options.replicate;

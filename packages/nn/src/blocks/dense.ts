@@ -24,6 +24,7 @@ import {
   type Tensor2D,
   type Tensor4D,
 } from '@tensorflow/tfjs';
+import { vjpPeaksOfReader } from '../cost/vjp-peaks.js';
 import { uniformFanIn } from '../random/initializers.js';
 import { batched, isTrained } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
@@ -107,14 +108,14 @@ class Dense implements FrugalBlock {
       multiplyAccumulates: positions * fanIn * units,
       residualBytes: () => 0,
       forwardPeakBytes: (batchSize) => (bias ? 2 : 1) * bytesOf(this.outputShape, batchSize),
-      vjpPeakBytes: (batchSize, want) => {
+      ...vjpPeaksOfReader((batchSize, want) => {
         const ledger = new Ledger();
         if (want.parameters && isTrained(this.#weight)) ledger.take(4 * fanIn * units);
         if (want.parameters && biasTrained) ledger.take(columnSumsBytes(batchSize * positions, units));
         if (want.parameters && biasTrained) ledger.give(4 * batchSize * positions);
         if (want.input) ledger.take(bytesOf(inputShape, batchSize));
         return ledger.peak;
-      },
+      }),
     };
   }
 

@@ -15,6 +15,7 @@ import {
 } from '@localgrad/core';
 import { computedTensor } from '@localgrad/kernels';
 import { clone, mul, type Tensor4D } from '@tensorflow/tfjs';
+import { vjpPeaksOfReader } from '../cost/vjp-peaks.js';
 import { noiseMask } from '../random/noise.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock } from './vjp-reads.js';
@@ -61,6 +62,7 @@ class Dropout implements FrugalBlock {
   readonly parameters: readonly Parameter[] = [];
   readonly statistics: readonly Parameter[] = [];
   readonly cost: BlockCost;
+  readonly isView: boolean;
   readonly #options: DropoutOptions;
   /** Full name, which identifies the block's random numbers. */
   readonly #fullName: string;
@@ -71,6 +73,7 @@ class Dropout implements FrugalBlock {
     this.name = name;
     this.inputShape = inputShape;
     this.outputShape = inputShape;
+    this.isView = rate === 0;
     this.#options = options;
     this.#fullName = scope.prefix === '' ? name : `${scope.prefix}.${name}`;
     this.#maskShape = per === 'element' ? inputShape : [1, 1, per === 'channel' ? inputShape[2] : 1];
@@ -80,7 +83,7 @@ class Dropout implements FrugalBlock {
       multiplyAccumulates: 0,
       residualBytes: () => 0,
       forwardPeakBytes: peakBytes,
-      vjpPeakBytes: (batchSize, want) => (want.input ? peakBytes(batchSize) : 0),
+      ...vjpPeaksOfReader((batchSize, want) => (want.input ? peakBytes(batchSize) : 0)),
     };
   }
 

@@ -16,6 +16,7 @@ export function flattenChannelsFirst(name: string, shape: Shape3): Block {
     inputShape: shape,
     outputShape: [1, 1, sizeOf(shape)],
     reads: { input: false, output: false },
+    holdsCotangent: true,
     apply: (x) => {
       const maps: Tensor4D = transpose(x, [0, 3, 1, 2]);
       const output: Tensor4D = reshape(maps, [x.shape[0], 1, 1, sizeOf(shape)]);

@@ -11,10 +11,13 @@ export function gelu(name: string, shape: Shape3): Block {
     inputShape: shape,
     outputShape: shape,
     reads: { input: true, output: false },
+    // The kernel writes the gradient over dy.
+    holdsCotangent: () => !savesMap('geluGradient'),
     apply: (x) => currentKernels().gelu?.(x) ?? inTurn(normalDistribution(x), (phi) => mul(x, phi)),
     pullBack: (dy, x) => currentKernels().geluGradient?.(dy, x) ?? composedGradient(dy, x),
-    applyPeakBytes: (batchSize) => (savesMap('gelu') ? 1 : 2) * bytesOf(shape, batchSize),
-    pullBackPeakBytes: (batchSize) => (savesMap('geluGradient') ? 0 : 3) * bytesOf(shape, batchSize),
+    // A constant factor of a composition is a tensor, too.
+    applyPeakBytes: (batchSize) => bytesOf(shape, batchSize) + (savesMap('gelu') ? 0 : bytesOf(shape, batchSize) + 4),
+    pullBackPeakBytes: (batchSize) => (savesMap('geluGradient') ? 0 : 3 * bytesOf(shape, batchSize) + 4),
   });
 }
 

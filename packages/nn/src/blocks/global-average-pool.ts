@@ -12,6 +12,7 @@ export function globalAveragePool(name: string, shape: Shape3): Block {
     outputShape: [1, 1, shape[2]],
     reads: { input: false, output: false },
     isMeans: true,
+    holdsCotangent: true,
     apply: (x) => {
       const pooled = currentKernels().globalAveragePool(x);
       const output = asMaps(pooled);

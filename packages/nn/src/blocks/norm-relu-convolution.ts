@@ -15,6 +15,7 @@ import {
 } from '@localgrad/core';
 import { type BatchStatistics, type ConvolutionGeometry, currentKernels, type Shape4 } from '@localgrad/kernels';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { vjpPeaks } from '../cost/vjp-peaks.js';
 import { heNormalFanOut } from '../random/initializers.js';
 import { type BatchNormParameters, createBatchNorm, normalization, vectorPairBytes } from './batch-norm-parameters.js';
 import { batched, convolvedShape, isTrained } from './convolution-unit.js';
@@ -195,7 +196,7 @@ class NormReluConvolution implements FrugalBlock {
       residualBytes: () => vectorPairBytes(channels),
       forwardPeakBytes: (batchSize) =>
         vectorPairBytes(channels) + inputBytes(batchSize) + bytesOf(this.outputShape, batchSize),
-      vjpPeakBytes: (batchSize, want) => {
+      ...vjpPeaks((batchSize, want, isShared) => {
         const ledger = new Ledger();
         if (want.parameters && isTrained(this.#weight)) {
           const activation = savesMap('conv2dActivatedFilterGradient') ? 0 : inputBytes(batchSize);
@@ -205,13 +206,14 @@ class NormReluConvolution implements FrugalBlock {
         if (!want.input && !this.#wantsNorm(want)) return ledger.peak;
         const outputBytes = bytesOf(this.outputShape, batchSize);
         const isInPlace = this.#keepsShape && savesMap('conv2dInputGradientInPlace');
-        if (isInPlace) ledger.give(outputBytes);
+        const freed = isShared ? 0 : outputBytes;
+        if (isInPlace) ledger.give(freed);
         ledger.take(inputBytes(batchSize));
-        if (!isInPlace) ledger.give(outputBytes);
+        if (!isInPlace) ledger.give(freed);
         // dx reuses the buffer of its cotangent.
         ledger.take(vectorPairBytes(channels));
         return ledger.peak;
-      },
+      }),
     };
   }
 }

@@ -17,9 +17,10 @@ import {
 import { currentKernels } from '@localgrad/kernels';
 import { concat, slice, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { costOf } from '../cost/cost-of.js';
+import { vjpPeaks } from '../cost/vjp-peaks.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
-import { gradientBytes } from './sequential.js';
+import { gradientBytes } from './sequence-cost.js';
 import { type FrugalBlock, type VjpReads, vjpReadsOf, withoutOutput } from './vjp-reads.js';
 
 /**
@@ -133,13 +134,13 @@ function concatenatedCost(branches: readonly Block[], inputShape: Shape3, output
       ledger.take(bytesOf(outputShape, batchSize));
       return ledger.peak;
     },
-    vjpPeakBytes: (batchSize, want) => {
+    ...vjpPeaks((batchSize, want, isShared) => {
       const ledger = new Ledger();
       for (const [index, branch] of branches.entries()) {
         const part = bytesOf(branch.outputShape, batchSize);
         ledger.take(part);
         // The cotangent of all branches is freed before the last one runs.
-        if (index === branches.length - 1) ledger.give(bytesOf(outputShape, batchSize));
+        if (index === branches.length - 1 && !isShared) ledger.give(bytesOf(outputShape, batchSize));
         ledger.touch(costOf(branch).vjpPeakBytes(batchSize, want));
         ledger.give(part);
         if (want.release) ledger.give(kept(branch, batchSize));
@@ -148,6 +149,6 @@ function concatenatedCost(branches: readonly Block[], inputShape: Shape3, output
         if (want.input && index > 0) ledger.give(bytesOf(inputShape, batchSize));
       }
       return ledger.peak;
-    },
+    }),
   };
 }

@@ -16,9 +16,10 @@ import {
 import { currentKernels } from '@localgrad/kernels';
 import { add, type Tensor4D } from '@tensorflow/tfjs';
 import { costOf } from '../cost/cost-of.js';
+import { vjpPeakOf, vjpPeaks } from '../cost/vjp-peaks.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
-import { gradientBytes } from './sequential.js';
+import { gradientBytes } from './sequence-cost.js';
 import { type FrugalBlock, type VjpReads, vjpReadsOf, withoutOutput } from './vjp-reads.js';
 
 /**
@@ -119,17 +120,16 @@ function parallelCost(first: Block, second: Block): BlockCost {
       ledger.take(outputBytes(batchSize));
       return ledger.peak;
     },
-    vjpPeakBytes: (batchSize, want) => {
+    ...vjpPeaks((batchSize, want, isShared) => {
       const ledger = new Ledger();
       both.forEach((block, index) => {
-        // While the first block runs, dy is kept for the second, so the first cannot reuse its buffer.
-        const waiting = index === 0 ? outputBytes(batchSize) : 0;
-        ledger.touch(costOf(block).vjpPeakBytes(batchSize, want) + waiting);
+        // While the first block runs, dy is kept for the second.
+        ledger.touch(vjpPeakOf(block, batchSize, want, isShared || index === 0));
         if (want.release) ledger.give(kept(block, batchSize));
         if (want.parameters) ledger.take(gradientBytes(block));
         if (want.input) ledger.take(bytesOf(block.inputShape, batchSize));
       });
       return ledger.peak;
-    },
+    }),
   };
 }

@@ -1,15 +1,17 @@
-import type {
-  Block,
-  BlockCost,
-  Cotangents,
-  Mode,
-  Parameter,
-  ParameterScope,
-  Pass,
-  Shape3,
-  Want,
+import {
+  type Block,
+  type BlockCost,
+  bytesOf,
+  type Cotangents,
+  type Mode,
+  type Parameter,
+  type ParameterScope,
+  type Pass,
+  type Shape3,
+  type Want,
 } from '@localgrad/core';
 import type { Tensor4D } from '@tensorflow/tfjs';
+import { vjpPeaks } from '../cost/vjp-peaks.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import type { FrugalBlock, VjpReads } from './vjp-reads.js';
 import type { MeansBlock, VjpToMeans } from './window-means.js';
@@ -30,6 +32,13 @@ export interface ParameterlessOptions {
   readonly reads?: VjpReads;
   /** Whether the function is means over windows that fill the map without gaps. Default false. */
   readonly isMeans?: boolean;
+  /** Whether output and input share a buffer, and their cotangents as well. Default false. */
+  readonly isView?: boolean;
+  /**
+   * Whether `pullBack` holds dy unchanged up to its last allocation, so that its peak is the same where dy's buffer is shared.
+   * Default false: where it is shared, its bytes are added to the predicted peak. A function where the backend's kernels decide.
+   */
+  readonly holdsCotangent?: boolean | (() => boolean);
   /** Multiply-accumulates per sample. Default 0. */
   readonly multiplyAccumulates?: number;
   /** Peak bytes of `apply`, including its output. */
@@ -51,6 +60,7 @@ class Parameterless implements FrugalBlock, MeansBlock {
   readonly statistics: readonly Parameter[] = [];
   readonly cost: BlockCost;
   readonly vjpReads: VjpReads;
+  readonly isView: boolean;
   readonly toMeans?: VjpToMeans;
   readonly #options: ParameterlessOptions;
 
@@ -60,11 +70,20 @@ class Parameterless implements FrugalBlock, MeansBlock {
     this.outputShape = options.outputShape;
     this.vjpReads = options.reads ?? { input: true, output: true };
     this.#options = options;
+    const { isView = false, holdsCotangent = false } = options;
+    this.isView = isView;
+    const isHeld = () => (typeof holdsCotangent === 'function' ? holdsCotangent() : holdsCotangent);
+    const peaks = vjpPeaks((batchSize, want, isShared) => {
+      if (!want.input) return 0;
+      return (
+        options.pullBackPeakBytes(batchSize) + (isShared && !isHeld() ? bytesOf(options.outputShape, batchSize) : 0)
+      );
+    });
     this.cost = {
       multiplyAccumulates: options.multiplyAccumulates ?? 0,
       residualBytes: () => 0,
       forwardPeakBytes: options.applyPeakBytes,
-      vjpPeakBytes: (batchSize, want) => (want.input ? options.pullBackPeakBytes(batchSize) : 0),
+      ...peaks,
     };
     if (options.isMeans === true) {
       this.toMeans = {

@@ -51,6 +51,7 @@ function windowMeans(name: string, inputShape: Shape3, outputSize: readonly [num
     outputShape,
     reads: { input: false, output: false },
     isMeans: size[0] * outputSize[0] === inputShape[0] && size[1] * outputSize[1] === inputShape[1],
+    holdsCotangent: true,
     apply: (x) => currentKernels().averagePool(x, geometry),
     pullBack: (dy) =>
       consume(dy, () => currentKernels().averagePoolGradient(dy, batched(inputShape, dy.shape[0]), geometry)),
@@ -91,6 +92,7 @@ export function maxPool(options: MaxPoolOptions): Block {
     inputShape,
     outputShape,
     reads: { input: true, output: false },
+    holdsCotangent: true,
     apply: (x) => currentKernels().maxPool(x, geometry),
     pullBack: (dy, input) => consume(dy, () => currentKernels().maxPoolGradient(dy, input, geometry)),
     applyPeakBytes: (batchSize) => bytesOf(outputShape, batchSize),

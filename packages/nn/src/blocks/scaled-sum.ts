@@ -16,10 +16,11 @@ import {
 import { currentKernels } from '@localgrad/kernels';
 import { add, dispose, mul, reshape, sub, sum, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { costOf } from '../cost/cost-of.js';
+import { vjpPeaks } from '../cost/vjp-peaks.js';
 import { ones } from '../random/initializers.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
-import { gradientBytes } from './sequential.js';
+import { gradientBytes } from './sequence-cost.js';
 import { type FrugalBlock, type VjpReads, vjpReadsOf, withoutOutput } from './vjp-reads.js';
 
 /**
@@ -148,7 +149,7 @@ function scaledCost(first: Block, second: Block): BlockCost {
       ledger.take(map);
       return ledger.peak;
     },
-    vjpPeakBytes: (batchSize, want) => {
+    ...vjpPeaks((batchSize, want, isShared) => {
       const map = outputBytes(batchSize);
       const ledger = new Ledger();
       if (want.parameters) {
@@ -159,7 +160,7 @@ function scaledCost(first: Block, second: Block): BlockCost {
       [first, second].forEach((block, index) => {
         ledger.take(map);
         // dy waits for the second block.
-        if (index === 1) ledger.give(map);
+        if (index === 1 && !isShared) ledger.give(map);
         ledger.touch(costOf(block).vjpPeakBytes(batchSize, want));
         ledger.give(map);
         if (want.release) ledger.give(kept(block, batchSize));
@@ -167,6 +168,6 @@ function scaledCost(first: Block, second: Block): BlockCost {
         if (want.input) ledger.take(bytesOf(block.inputShape, batchSize));
       });
       return ledger.peak;
-    },
+    }),
   };
 }

@@ -21,6 +21,7 @@ export function separableMap(name: string, inputShape: Shape3, rows: AxisMap, co
     outputShape,
     reads: { input: false, output: false },
     multiplyAccumulates: channels * (rows.length * height * width + rows.length * columns.length * width),
+    holdsCotangent: true,
     apply: (x) => tidy(() => applyAxes(x, rows, columns, false)),
     pullBack: (dy) => consume(dy, () => applyAxes(dy, rows, columns, true)),
     applyPeakBytes: (batchSize) => matrices + bytesOf(between, batchSize) + bytesOf(outputShape, batchSize),

@@ -2,7 +2,6 @@ import {
   at,
   type Block,
   type BlockCost,
-  bytesOf,
   type Cotangents,
   formatShape,
   LocalgradError,
@@ -15,11 +14,9 @@ import {
   type Want,
 } from '@localgrad/core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
-import { costOf } from '../cost/cost-of.js';
-import { isTrained } from './convolution-unit.js';
-import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
-import { type FrugalBlock, type VjpReads, vjpReadsOf } from './vjp-reads.js';
+import { lowestNeeded, type SequenceEnds, sequenceCost, sequenceVjpPeak } from './sequence-cost.js';
+import { type FrugalBlock, isViewOf, type VjpReads, vjpReadsOf } from './vjp-reads.js';
 import { type MeansBlock, type VjpOfMeans, type VjpToMeans, vjpOfMeansOf, vjpToMeansOf } from './window-means.js';
 
 /**
@@ -46,6 +43,7 @@ class Sequential implements FrugalBlock, MeansBlock {
   readonly statistics: readonly Parameter[];
   readonly cost: BlockCost;
   readonly vjpReads: VjpReads;
+  readonly isView: boolean;
   readonly toMeans: VjpToMeans | undefined;
   readonly ofMeans: VjpOfMeans;
   /** By block index: whether the block's output is needed after the next block has run. */
@@ -79,9 +77,11 @@ class Sequential implements FrugalBlock, MeansBlock {
     this.parameters = blocks.flatMap((block) => block.parameters);
     this.statistics = blocks.flatMap((block) => block.statistics);
     this.#kept = keptOutputs(blocks);
-    this.cost = sequentialCost(blocks, this.#kept);
-    const vjpPeak = (batchSize: number, want: Want, ends: Ends) =>
-      vjpPeakBytes(blocks, this.#kept, batchSize, want, ends);
+    this.isView = blocks.every(isViewOf);
+    const structure = { blocks, kept: this.#kept };
+    this.cost = sequenceCost(structure);
+    const vjpPeak = (batchSize: number, want: Want, ends: SequenceEnds) =>
+      sequenceVjpPeak(structure, batchSize, want, ends);
     const to = vjpToMeansOf(first);
     this.toMeans = to && {
       shape: to.shape,
@@ -154,92 +154,9 @@ class Sequential implements FrugalBlock, MeansBlock {
   }
 }
 
-/** The first block that the backward pass has to reach. */
-function lowestNeeded(blocks: readonly Block[], want: Want): number {
-  if (want.input) return 0;
-  if (!want.parameters) return blocks.length;
-  const index = blocks.findIndex((block) => block.parameters.some(isTrained));
-  return index < 0 ? blocks.length : index;
-}
-
 function keptOutputs(blocks: readonly Block[]): boolean[] {
   return blocks.map((block, index) => {
     const next = blocks[index + 1];
     return next === undefined || vjpReadsOf(block).output || vjpReadsOf(next).input;
   });
-}
-
-function sequentialCost(blocks: readonly Block[], kept: readonly boolean[]): BlockCost {
-  const outputBytes = (block: Block, batchSize: number) => bytesOf(block.outputShape, batchSize);
-  return {
-    get multiplyAccumulates() {
-      return blocks.reduce((sum, block) => sum + costOf(block).multiplyAccumulates, 0);
-    },
-    residualBytes: (batchSize) =>
-      blocks.reduce(
-        (sum, block, index) => sum + costOf(block).residualBytes(batchSize) + keptBytes(blocks, kept, index, batchSize),
-        0,
-      ),
-    forwardPeakBytes: (batchSize) => {
-      const ledger = new Ledger();
-      blocks.forEach((block, index) => {
-        ledger.touch(costOf(block).forwardPeakBytes(batchSize));
-        ledger.take(costOf(block).residualBytes(batchSize) + outputBytes(block, batchSize));
-        const before = blocks[index - 1];
-        if (before !== undefined && !kept[index - 1]) ledger.give(outputBytes(before, batchSize));
-      });
-      return ledger.peak;
-    },
-    vjpPeakBytes: (batchSize, want) => vjpPeakBytes(blocks, kept, batchSize, want, {}),
-  };
-}
-
-/** The ends of a VJP that are not the blocks' own. */
-interface Ends {
-  readonly to?: VjpToMeans;
-  readonly of?: VjpOfMeans;
-  /** Shape of the means of one sample, for `of`. */
-  readonly means?: Shape3;
-}
-
-function vjpPeakBytes(
-  blocks: readonly Block[],
-  kept: readonly boolean[],
-  batchSize: number,
-  want: Want,
-  { to, of, means }: Ends,
-): number {
-  const ledger = new Ledger();
-  const lowest = lowestNeeded(blocks, want);
-  const last = blocks.length - 1;
-  for (let index = last; index >= 0; index--) {
-    const block = at(blocks, index, 'block');
-    const isMeans = index === last && of !== undefined && means !== undefined;
-    if (index >= lowest) {
-      const inner = { ...want, input: index > lowest || want.input };
-      if (isMeans) ledger.touch(of.peakBytes(batchSize, inner, means));
-      else if (index === 0 && to !== undefined) ledger.touch(to.peakBytes(batchSize, inner));
-      else ledger.touch(costOf(block).vjpPeakBytes(batchSize, inner));
-      // The residuals are freed on the way; dy becomes dx.
-      if (want.release) ledger.give(costOf(block).residualBytes(batchSize));
-      ledger.give(bytesOf(isMeans ? means : block.outputShape, batchSize));
-      if (inner.input) ledger.take(bytesOf(index === 0 && to !== undefined ? to.shape : block.inputShape, batchSize));
-      if (want.parameters) ledger.take(gradientBytes(block));
-    } else if (want.release) {
-      ledger.give(costOf(block).residualBytes(batchSize));
-    }
-    if (want.release) ledger.give(keptBytes(blocks, kept, index, batchSize));
-  }
-  return ledger.peak;
-}
-
-/** Bytes of an intermediate output that is stored after the forward pass; 0 for one that is not. */
-function keptBytes(blocks: readonly Block[], kept: readonly boolean[], index: number, batchSize: number): number {
-  const isStored = index >= 0 && index < blocks.length - 1 && kept[index];
-  return isStored ? bytesOf(at(blocks, index, 'block').outputShape, batchSize) : 0;
-}
-
-/** Bytes of the gradients of a block's weights. */
-export function gradientBytes(block: Pick<Block, 'parameters'>): number {
-  return block.parameters.reduce((sum, parameter) => sum + (isTrained(parameter) ? 4 * parameter.size : 0), 0);
 }

@@ -16,9 +16,10 @@ import {
 import { currentKernels } from '@localgrad/kernels';
 import { add, concat, slice, type Tensor4D } from '@tensorflow/tfjs';
 import { costOf } from '../cost/cost-of.js';
+import { vjpPeakOf, vjpPeaks } from '../cost/vjp-peaks.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
-import { gradientBytes } from './sequential.js';
+import { gradientBytes } from './sequence-cost.js';
 import { type FrugalBlock, type VjpReads, vjpReadsOf, withoutOutput } from './vjp-reads.js';
 
 /** The cotangents of a join's two sides; owned by the receiver. */
@@ -161,19 +162,20 @@ function shortcutCost(body: Block, outputShape: Shape3, { copies }: Join): Block
       ledger.take(costOf(body).residualBytes(batchSize) + bodyBytes(batchSize) + bytesOf(outputShape, batchSize));
       return ledger.peak;
     },
-    vjpPeakBytes: (batchSize, want) => {
+    ...vjpPeaks((batchSize, want, isShared) => {
       const ledger = new Ledger();
-      const waiting = want.input ? inputBytes(batchSize) : 0;
-      if (copies) ledger.take(bodyBytes(batchSize) + waiting);
-      if (copies) ledger.give(bytesOf(outputShape, batchSize));
-      // The body's prediction assumes that it can free its cotangent, whose buffer a sum shares with the input's side.
-      else ledger.take(waiting);
-      ledger.touch(costOf(body).vjpPeakBytes(batchSize, want));
-      ledger.give(bodyBytes(batchSize));
+      if (copies) {
+        ledger.take(bodyBytes(batchSize) + (want.input ? inputBytes(batchSize) : 0));
+        if (!isShared) ledger.give(bytesOf(outputShape, batchSize));
+      }
+      // The input's side of a sum has the cotangent's buffer, too.
+      const sharesBuffer = !copies && (want.input || isShared);
+      ledger.touch(vjpPeakOf(body, batchSize, want, sharesBuffer));
+      if (!sharesBuffer) ledger.give(bodyBytes(batchSize));
       if (want.release) ledger.give(keptBytes(batchSize));
       if (want.parameters) ledger.take(gradientBytes(body));
       if (want.input) ledger.take(inputBytes(batchSize));
       return ledger.peak;
-    },
+    }),
   };
 }

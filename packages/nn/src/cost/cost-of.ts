@@ -66,6 +66,12 @@ function batchOf(shape: Shape3, batchSize: number): Tensor4D {
  */
 export function measuredBlockCost(block: Block): BlockCost {
   const vjpPeaks = new Map<string, (batchSize: number) => number>();
+  const vjpPeak = (batchSize: number, want: Want, isShared: boolean): number => {
+    const key = JSON.stringify([want.input, want.parameters, want.release, isShared]);
+    const peak = vjpPeaks.get(key) ?? affineInBatchSize((size) => measureVjp(block, size, want, isShared));
+    vjpPeaks.set(key, peak);
+    return peak(batchSize);
+  };
   const forwards = lazy(() => {
     const residuals = new Map<number, number>();
     const peakBytes = affineInBatchSize((batchSize) => {
@@ -87,12 +93,8 @@ export function measuredBlockCost(block: Block): BlockCost {
     },
     residualBytes: (batchSize) => forwards().residualBytes(batchSize),
     forwardPeakBytes: (batchSize) => forwards().peakBytes(batchSize),
-    vjpPeakBytes: (batchSize, want) => {
-      const key = JSON.stringify([want.input, want.parameters, want.release]);
-      const peak = vjpPeaks.get(key) ?? affineInBatchSize((size) => measureVjp(block, size, want));
-      vjpPeaks.set(key, peak);
-      return peak(batchSize);
-    },
+    vjpPeakBytes: (batchSize, want) => vjpPeak(batchSize, want, false),
+    sharedVjpPeakBytes: (batchSize, want) => vjpPeak(batchSize, want, true),
   };
 }
 
@@ -115,17 +117,18 @@ function measureForward(block: Block, batchSize: number) {
   });
 }
 
-function measureVjp(block: Block, batchSize: number, want: Want): number {
+function measureVjp(block: Block, batchSize: number, want: Want, isShared: boolean): number {
   const x = batchOf(block.inputShape, batchSize);
   return metered((meter) => {
     const pass = block.forward(x, recomputeMode);
     const dy = batchOf(block.outputShape, batchSize);
+    const remaining = isShared ? [dy.clone()] : [];
     meter.reset();
     const start = meter.liveBytes;
     const { input, parameters } = block.vjp(pass, dy, want);
     const peak = meter.peakBytes - start;
     pass.release();
-    dispose([pass.output, x, ...(input === undefined ? [] : [input]), ...parameters.values()]);
+    dispose([pass.output, x, ...remaining, ...(input === undefined ? [] : [input]), ...parameters.values()]);
     return peak;
   });
 }

@@ -6,3 +6,4 @@ export {
   measuredHeadCost,
   multiplyAccumulatesOf,
 } from './cost-of.js';
+export { vjpPeakOf } from './vjp-peaks.js';

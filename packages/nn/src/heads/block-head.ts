@@ -12,7 +12,8 @@ import {
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { asRows } from '../blocks/dense.js';
 import { Ledger } from '../blocks/ledger.js';
-import { gradientBytes, sequential } from '../blocks/sequential.js';
+import { gradientBytes } from '../blocks/sequence-cost.js';
+import { sequential } from '../blocks/sequential.js';
 import { type VjpToMeans, vjpToMeansOf } from '../blocks/window-means.js';
 import { costOf } from '../cost/cost-of.js';
 import type { LossFunction } from '../losses/loss-function.js';

@@ -11,7 +11,7 @@ import {
 } from '@localgrad/core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { Ledger } from '../blocks/ledger.js';
-import { gradientBytes } from '../blocks/sequential.js';
+import { gradientBytes } from '../blocks/sequence-cost.js';
 import { costOf, headCostOf } from '../cost/cost-of.js';
 import { choiceOf } from './choice.js';
 

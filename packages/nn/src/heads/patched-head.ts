@@ -21,7 +21,7 @@ import {
 import { currentKernels } from '@localgrad/kernels';
 import { addN, mul, type Scalar, type Tensor, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { Ledger } from '../blocks/ledger.js';
-import { gradientBytes } from '../blocks/sequential.js';
+import { gradientBytes } from '../blocks/sequence-cost.js';
 import { headCostOf } from '../cost/cost-of.js';
 import { classificationMetrics } from '../losses/classification-metrics.js';
 import { crop, joinPatches, type Patch, patchesOf, shapeOf, withPatchTargets } from './patches.js';
@@ -242,10 +242,11 @@ function scaledSum<T extends Tensor>(values: readonly T[], scale: number): T {
   return sum;
 }
 
-/** The gradients that patches have returned are held while the next one is evaluated; at the end, inputs' are joined. */
+/** What patches have returned is held while the next one is evaluated; at the end, losses are added up, then inputs' gradients joined. */
 function evaluatePeakBytes(batchSize: number, inputShape: Shape3, parts: readonly Part[]): number {
   const ledger = new Ledger();
   const held = new Set<Head>();
+  const scalars = 4 * (1 + (parts[0]?.head.termWeights?.size ?? 0));
   for (const { head, context } of parts) {
     const cropped = [
       context.inputShape,
@@ -253,9 +254,10 @@ function evaluatePeakBytes(batchSize: number, inputShape: Shape3, parts: readonl
       ...(head.reads?.includes(moduleInputTarget) ? [context.moduleInputShape] : []),
     ].reduce((sum, shape) => sum + bytesOf(shape, batchSize), 0);
     ledger.touch(cropped + headCostOf(head).evaluatePeakBytes(batchSize));
-    ledger.take(4 + bytesOf(context.inputShape, batchSize) + (held.has(head) ? 0 : gradientBytes(head)));
+    ledger.take(scalars + bytesOf(context.inputShape, batchSize) + (held.has(head) ? 0 : gradientBytes(head)));
     held.add(head);
   }
+  ledger.give((parts.length - 1) * scalars);
   if (parts.length > 1) ledger.touch(bytesOf(inputShape, batchSize));
   return ledger.peak;
 }

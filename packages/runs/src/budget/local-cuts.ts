@@ -88,7 +88,9 @@ export function localCuts(parts: PartCosts, heads: LocalHeads, window: number): 
     const schedule = schedules.of(modules, isLast);
     const costs = modules.map(({ start, end }) => parts.of(start, end));
     const loads = new Map(modules.map((module, index) => [index, loadsOf(module, index)]));
-    const { times } = predictBytes({ modules: costs, heads: loads, shared: new Map() }, schedule);
+    const { times } = predictBytes({ modules: costs, heads: loads, shared: new Map() }, schedule, 0, {
+      countsLosses: false,
+    });
     const last = modules.length - 1;
     const { cost } = at(modules, last, 'module').heads;
     const inputBytes = at(modules, 0, 'module').start === 0 ? 0 : at(costs, 0, 'module').inputBytes;
