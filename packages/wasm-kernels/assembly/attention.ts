@@ -1,4 +1,4 @@
-import { multiplyAdd } from './lanes';
+import { largestOf, multiplyAdd } from './lanes';
 import { packColumns, packRows } from './matrix-panels';
 import { block } from './matrix-product';
 import { exp } from './transcendentals';
@@ -97,17 +97,11 @@ function softmax(scores: usize, rows: i32, columns: i32, step: usize, scale: f32
   const scales = f32x4.splat(scale);
   for (let row = 0; row < rows; row++) {
     const p = scores + (<usize>row) * step;
-    let most = v128.load32_splat(p);
-    let at: usize = 0;
-    for (; at < whole; at += 16) most = f32x4.max(most, v128.load(p + at));
-    for (; at < end; at += 4) most = f32x4.max(most, v128.load32_splat(p + at));
-    const largest = max(
-      max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
-      max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
-    );
-    most = f32x4.splat(largest);
+    const largest = largestOf(p, end);
+    const most = f32x4.splat(largest);
     let sums = f32x4.splat(0);
-    for (at = 0; at < whole; at += 16) {
+    let at: usize = 0;
+    for (; at < whole; at += 16) {
       const power = exp(f32x4.mul(f32x4.sub(v128.load(p + at), most), scales));
       v128.store(p + at, power);
       sums = f32x4.add(sums, power);

@@ -1,4 +1,4 @@
-import { addToDoubles, multiplyAdd } from './lanes';
+import { addToDoubles, largestOf, multiplyAdd } from './lanes';
 import { exp } from './transcendentals';
 
 // @ts-ignore: decorator
@@ -81,17 +81,11 @@ export function softmaxCrossEntropy(
   for (let row = <usize>start; row < <usize>end; row++) {
     const p = logits + row * stride, g = gradient + row * stride;
     const label = (<usize>load<i32>(labels + (row << 2))) << 2;
-    let most = v128.load32_splat(p);
-    let at: usize = 0;
-    for (; at < whole; at += 16) most = f32x4.max(most, v128.load(p + at));
-    for (; at < stride; at += 4) most = f32x4.max(most, v128.load32_splat(p + at));
-    const largest = max(
-      max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
-      max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
-    );
-    most = lanes(largest);
+    const largest = largestOf(p, stride);
+    const most = lanes(largest);
     let total: f64 = 0;
-    for (at = 0; at < whole; at += 16) {
+    let at: usize = 0;
+    for (; at < whole; at += 16) {
       const powers = exp(f32x4.sub(v128.load(p + at), most));
       v128.store(g + at, powers);
       total += <f64>f32x4.extract_lane(powers, 0) + <f64>f32x4.extract_lane(powers, 1);

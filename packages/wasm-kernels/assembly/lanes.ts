@@ -21,3 +21,17 @@ export function addToDoubles(target: usize, v: v128): void {
 export function rowsPerTile(channels: i32): i32 {
   return max(8, 4096 / channels);
 }
+
+// The largest of the floats from p on, `bytes` long, at least one of them; NaN if one is.
+// @ts-ignore: decorator
+@inline
+export function largestOf(p: usize, bytes: usize): f32 {
+  let most = v128.load32_splat(p);
+  let at: usize = 0;
+  for (; at + 16 <= bytes; at += 16) most = f32x4.max(most, v128.load(p + at));
+  for (; at < bytes; at += 4) most = f32x4.max(most, v128.load32_splat(p + at));
+  return max(
+    max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
+    max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
+  );
+}
