@@ -162,7 +162,7 @@ describe('localgrad train --model', () => {
     ],
     [
       ['--model', 'model/model.json', ...flags, '--modules', '5'],
-      '--modules: 5; allowed: 1 to 1, or 2 with the stem as a module of its own.',
+      '--modules: 5; allowed: 1, or 2 with the stem as a module of its own.',
     ],
   ])('rejects %j', { timeout }, async (args, message) => {
     const { exitCode, stderr } = await runCaptured('train', ...args, '--output', 'rejected');
