@@ -25,6 +25,19 @@ describe('MemoryMeter', () => {
     expect(meter.peakBytes).toBe(16);
   });
 
+  it('counts the existing tensors that it includes, once each, until they are released', () => {
+    const [weight, other] = [tf.zeros([100]), tf.zeros([50])];
+    const handle = weight.clone();
+    const meter = new MemoryMeter({ including: [weight, handle] });
+    expect([meter.liveBytes, meter.peakBytes, meter.buffers]).toEqual([400, 400, 1]);
+    const next = tf.zeros([100]);
+    tf.dispose([weight, handle, other]);
+    expect([meter.liveBytes, meter.peakBytes]).toEqual([400, 800]);
+    next.dispose();
+    expect(meter.liveBytes).toBe(0);
+    meter.detach();
+  });
+
   it('counts a tensor that replaces an older one once, if asked', () => {
     const older = tf.zeros([100]);
     const ignoring = new MemoryMeter();

@@ -15,6 +15,8 @@ export interface MemoryMeterOptions {
    * not count twice. `liveBytes` is then the difference to the start, and can be negative. Default false.
    */
   readonly countsOlder?: boolean;
+  /** Existing tensors that count from the start, such as the weights of a network. Default: none. */
+  readonly including?: Iterable<tf.Tensor>;
 }
 
 interface StoredData {
@@ -39,7 +41,7 @@ export class MemoryMeter {
   #isAttached = true;
 
   /** Starts counting new tensors. @throws LocalgradError `misuse` for a backend without known storage */
-  constructor({ countsOlder = false }: MemoryMeterOptions = {}) {
+  constructor({ countsOlder = false, including = [] }: MemoryMeterOptions = {}) {
     this.#storage = storageOf(tf.backend());
     this.#original = { set: this.#storage.set, delete: this.#storage.delete };
     const { set, delete: remove } = this.#original;
@@ -52,9 +54,10 @@ export class MemoryMeter {
       this.#account(dataId, 0);
       return remove.call(this.#storage, dataId);
     };
+    for (const { dataId } of including) this.#account(dataId, this.#sizeOf(dataId));
   }
 
-  /** Bytes of live tensors that were created since the meter was attached. */
+  /** Bytes of live tensors that were created since the meter was attached, or that it includes. */
   get liveBytes(): number {
     return this.#live;
   }
@@ -64,7 +67,7 @@ export class MemoryMeter {
     return this.#peak;
   }
 
-  /** Number of live buffers that were created since the meter was attached. */
+  /** Number of their buffers. */
   get buffers(): number {
     return this.#sizes.size;
   }

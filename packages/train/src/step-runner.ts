@@ -1,4 +1,4 @@
-import { type Clock, LocalgradError } from '@localgrad/core';
+import { type Clock, LocalgradError, type Parameter } from '@localgrad/core';
 import {
   createTrainStep,
   learningRateOf,
@@ -60,12 +60,14 @@ export function createStepRunner(options: TrainOptions): StepRunner {
 class LocalRunner implements StepRunner {
   readonly depth = 1;
   readonly #step: TrainStep;
+  readonly #parameters: ReadonlyMap<string, Parameter>;
   #meter: MemoryMeter | undefined;
   readonly #ended: EndedStep[] = [];
 
   constructor(options: TrainOptions) {
-    const { createStep = createTrainStep } = options;
+    const { createStep = createTrainStep, compiled } = options;
     this.#step = createStep(options);
+    this.#parameters = compiled.parameters;
   }
 
   get pending(): number {
@@ -81,7 +83,8 @@ class LocalRunner implements StepRunner {
   }
 
   open(): void {
-    this.#meter = new MemoryMeter();
+    // Weights that no step updates remain what they are: those of later phases, and frozen ones.
+    this.#meter = new MemoryMeter({ including: [...this.#parameters.values()].map(({ value }) => value) });
   }
 
   async start(batch: OwnedBatch, clock: Clock): Promise<void> {

@@ -2,13 +2,16 @@ import { type Backbone, type BackboneBlock, createNetwork, validatePlan } from '
 import { describe, expect, it } from 'vitest';
 import { backprop } from './index.js';
 
+const shape = [1, 1, 1];
+
 /** Backpropagation only uses the number of modules. */
 const network = (modules: number) => {
+  const block = { inputShape: shape, outputShape: shape };
   const blocks = Array.from(
     { length: modules },
-    (_, index) => ({ reference: [1, index], block: {} }) as unknown as BackboneBlock,
+    (_, index) => ({ reference: [1, index], block }) as unknown as BackboneBlock,
   );
-  return createNetwork({ blocks } as unknown as Backbone, Array<number>(modules).fill(1));
+  return createNetwork({ inputShape: shape, blocks } as unknown as Backbone, Array<number>(modules).fill(1));
 };
 
 describe('backprop', () => {
