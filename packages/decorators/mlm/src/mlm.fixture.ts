@@ -27,16 +27,17 @@ export const host: LocalLearningMethod = {
   config: { method: 'host' },
   plan: (network) => independentPlan('host', network, factory),
 };
+const shape = [4, 4, 2];
 const blocks = Array.from(
   { length: 6 },
   (_, index) =>
     ({
       reference: index === 0 ? [0, 0] : [1, index - 1],
-      block: { outputShape: [4, 4, 2] },
+      block: { inputShape: shape, outputShape: shape },
     }) as unknown as BackboneBlock,
 );
 /** Five modules, with the stem in the first one. */
-export const network = createNetwork({ blocks } as unknown as Backbone, [2, 1, 1, 1, 1]);
+export const network = createNetwork({ inputShape: shape, blocks } as unknown as Backbone, [2, 1, 1, 1, 1]);
 export const objectives = (options?: MlmOptions) => {
   const plan = mlm(host, options).plan(network);
   validatePlan(plan, 5);

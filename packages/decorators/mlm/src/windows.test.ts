@@ -15,8 +15,9 @@ describe('windows within a stage', () => {
     [3, 1],
   ];
   const staged = (sizes: readonly number[]) => {
-    const members = references.map((reference) => ({ reference, block: { outputShape: [4, 4, 2] } }));
-    return createNetwork({ blocks: members } as unknown as Backbone, sizes);
+    const shape = [4, 4, 2];
+    const members = references.map((reference) => ({ reference, block: { inputShape: shape, outputShape: shape } }));
+    return createNetwork({ inputShape: shape, blocks: members } as unknown as Backbone, sizes);
   };
   const spansOf = (options: MlmOptions, sizes: readonly number[] = [1, 1, 1, 1, 1, 1, 1, 1]) => {
     const plan = mlm(host, options).plan(staged(sizes));

@@ -10,10 +10,12 @@ const shapes = [
   [8, 8, 64],
   [8, 8, 64],
 ] as const;
-const blocks = shapes.map(
-  (outputShape, index) => ({ reference: [1, index], block: { outputShape } }) as unknown as BackboneBlock,
-);
-const network = createNetwork({ blocks } as unknown as Backbone, [1, 1, 1, 1]);
+const inputShape = [32, 32, 3];
+const blocks = shapes.map((outputShape, index) => {
+  const block = { inputShape: shapes[index - 1] ?? inputShape, outputShape };
+  return { reference: [1, index], block } as unknown as BackboneBlock;
+});
+const network = createNetwork({ inputShape, blocks } as unknown as Backbone, [1, 1, 1, 1]);
 
 /** Number of parameters of the heads on the first three modules. */
 function headSizes(options?: DglOptions): (number | undefined)[] {

@@ -4,11 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { greedy } from './index.js';
 
 const widths = [16, 16, 32, 64];
-const blocks = widths.map(
-  (channels, index) =>
-    ({ reference: [1, index], block: { outputShape: [8, 8, channels] } }) as unknown as BackboneBlock,
-);
-const network = createNetwork({ blocks } as unknown as Backbone, [1, 1, 1, 1]);
+const inputShape = [8, 8, 3];
+const blocks = widths.map((channels, index) => {
+  const block = { inputShape: [8, 8, widths[index - 1] ?? 3], outputShape: [8, 8, channels] };
+  return { reference: [1, index], block } as unknown as BackboneBlock;
+});
+const network = createNetwork({ inputShape, blocks } as unknown as Backbone, [1, 1, 1, 1]);
 
 describe('greedy', () => {
   it('trains each module separately with the smallest head, and the last one with the classifier', () => {
@@ -41,7 +42,7 @@ describe('greedy', () => {
   });
 
   it('is backpropagation for a single module', () => {
-    const { objectives } = greedy().plan(createNetwork({ blocks } as unknown as Backbone, [4]));
+    const { objectives } = greedy().plan(createNetwork({ inputShape, blocks } as unknown as Backbone, [4]));
     expect(objectives).toHaveLength(1);
     expect(objectives[0]).toMatchObject({ role: 'final', span: [0, 0] });
   });
