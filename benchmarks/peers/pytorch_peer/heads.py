@@ -6,6 +6,7 @@ import re
 from torch import nn
 from torch.nn import functional
 
+from .backbones.resnet import pooled_classifier
 from .backbones.vision_transformer import ClassToken
 from .errors import PeerError
 
@@ -125,7 +126,7 @@ def build_classifier(name, shape, context):
 def classifier_layers(name, shape, context):
     channels, classes = shape[0], context.classes
     if name == "classifier":
-        return pool(channels, classes)
+        return pooled_classifier(channels, classes)
     layout = re.fullmatch(r"([0-2])c([1-3])f", name)
     if layout:
         return convolutional(int(layout[1]), int(layout[2]), channels, context)
@@ -154,10 +155,6 @@ def classifier_layers(name, shape, context):
         return imagenet(channels, context)
     known = ", ".join(["classifier", "0c1f to 2c3f", *perceptrons, "dgl-cnn", "dgl-128x512", "infopro-imagenet", "class-token"])
     raise PeerError(f"has no head '{name}'; it has {known}.")
-
-
-def pool(channels, classes):
-    return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)]
 
 
 def convolution(inputs, outputs, size, stride):
@@ -206,4 +203,4 @@ def imagenet(channels, context):
         outputs = max(1, round(published * final / 2048))
         layers += convolution(channels, outputs, size, stride)
         channels = outputs
-    return [*layers, *pool(channels, context.classes)]
+    return [*layers, *pooled_classifier(channels, context.classes)]

@@ -13,7 +13,7 @@ const counts = {
 };
 
 describe('SweepProgress', () => {
-  it('counts each run once, whoever reports its end', () => {
+  it('counts each run once when several workers report its end', () => {
     const written: string[] = [];
     const stream = { write: (part: string) => void written.push(part) };
     const progress = new SweepProgress(stream, { needed: 4, counts: { ...counts, finished: 1 } });

@@ -1,7 +1,7 @@
 import type { StockKernel } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { WasmTrainingKernels } from '../kernels/wasm-training-kernels.js';
-import { type Call, fromStock, type Stock } from './calls.js';
+import { fromStock } from './calls.js';
 
 type Copies = Pick<WasmTrainingKernels, 'concat' | 'slice'>;
 
@@ -14,20 +14,20 @@ export function copyKernels(kernels: Copies | undefined): Record<string, StockKe
   return {
     ...replaced('Concat', ({ axis }: { axis: number }, inputs) => joined(kernels, inputs, axis)),
     ...replaced('Pack', ({ axis }: { axis: number }, inputs) => {
-      const place = placeOf(axis, (inputs[0]?.shape.length ?? 0) + 1);
+      const place = placeOf(axis, inputs[0].shape.length + 1);
       const expanded = inputs.map((x) => shaped(x, [...x.shape.slice(0, place), 1, ...x.shape.slice(place)]));
       return joined(kernels, expanded, place);
     }),
     ...replaced('Slice', ({ begin, size }: { begin: number | number[]; size: number | number[] }, [x]) => {
-      const [from, lengths] = tf.slice_util.parseSliceParams(x as tf.Tensor, begin, size) as [number[], number[]];
-      tf.slice_util.assertParamsValid(x as tf.TensorInfo, from, lengths);
-      return x === undefined || hasNoElements(lengths) ? undefined : kernels.slice(x, from, lengths);
+      const [from, lengths] = tf.slice_util.parseSliceParams(x, begin, size) as [number[], number[]];
+      tf.slice_util.assertParamsValid(x, from, lengths);
+      return hasNoElements(lengths) ? undefined : kernels.slice(x, from, lengths);
     }),
-    ...replacedByParts('SplitV', ({ numOrSizeSplits, axis }: SplitAttributes, x) => {
+    ...replaced('SplitV', ({ numOrSizeSplits, axis }: SplitAttributes, [x]) => {
       const place = placeOf(axis, x.shape.length);
       return parts(kernels, x, place, tf.backend_util.prepareSplitSize(x, numOrSizeSplits, place));
     }),
-    ...replacedByParts('Unpack', ({ axis }: { axis: number }, x) => {
+    ...replaced('Unpack', ({ axis }: { axis: number }, [x]) => {
       const place = placeOf(axis, x.shape.length);
       return parts(kernels, x, place, new Array(x.shape[place] ?? 0).fill(1), x.shape.toSpliced(place, 1));
     }),
@@ -42,22 +42,15 @@ interface SplitAttributes {
 /** Uses the backend's own kernel for inputs of other dtypes, and where `compute` returns undefined. */
 function replaced<Attributes>(
   name: string,
-  compute: (attributes: Attributes, inputs: readonly tf.Tensor[]) => tf.TensorInfo | undefined,
+  compute: (
+    attributes: Attributes,
+    inputs: readonly [tf.Tensor, ...tf.Tensor[]],
+  ) => tf.TensorInfo | tf.TensorInfo[] | undefined,
 ): Record<string, StockKernel> {
   return fromStock([name], (stock) => (call) => {
-    const inputs = Object.values(call.inputs) as unknown as readonly tf.Tensor[];
-    return (inputs.every(hasNumbers) ? compute(call.attrs as Attributes, inputs) : undefined) ?? stock(call);
-  });
-}
-
-function replacedByParts<Attributes>(
-  name: string,
-  compute: (attributes: Attributes, x: tf.Tensor) => readonly tf.TensorInfo[] | undefined,
-): Record<string, StockKernel> {
-  return fromStock([name], (stock: Stock) => (call: Call) => {
-    const [x] = Object.values(call.inputs) as unknown as readonly tf.Tensor[];
-    const cut = x !== undefined && hasNumbers(x) ? compute(call.attrs as Attributes, x) : undefined;
-    return (cut ?? stock(call)) as tf.TensorInfo;
+    const inputs = Object.values(call.inputs) as unknown as [tf.Tensor, ...tf.Tensor[]];
+    const result = inputs.every(hasNumbers) ? compute(call.attrs as Attributes, inputs) : undefined;
+    return (result ?? stock(call)) as tf.TensorInfo;
   });
 }
 
