@@ -21,7 +21,5 @@ if (found?.available !== true) {
   process.exit(rest.includes('--required') ? 1 : 0);
 }
 // Its own process for each file: a process has one GPU, and one native TensorFlow.
-// Native TensorFlow decides by processor whether it uses oneDNN; here it does on all, as on most servers.
-const native = { TF_ENABLE_ONEDNN_OPTS: '1' };
-const env = { ...native, ...process.env, LOCALGRAD_TESTS: 'all', LOCALGRAD_TEST_BACKEND: name };
+const env = { ...process.env, LOCALGRAD_TESTS: 'all', LOCALGRAD_TEST_BACKEND: name };
 process.exit(run('npx', ['vitest', 'run', '--isolate', ...suites, ...options], { env, stdio: 'inherit' }).status ?? 1);

@@ -35,6 +35,7 @@ function native(name: string, packageName: string, wantsGpu: boolean, descriptio
           tensorflow: facts.tensorflow,
           gpu: facts.gpu,
           ...(facts.tf32 === undefined ? {} : { tf32: facts.tf32 }),
+          ...(facts.oneDnn === undefined ? {} : { oneDnn: facts.oneDnn }),
           ...(gpu === undefined ? {} : { driver: gpu.driver }),
         },
         availableBytes: gpu === undefined ? freeMemoryBytes : () => gpu.memoryBytes,

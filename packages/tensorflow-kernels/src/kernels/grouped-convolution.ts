@@ -4,11 +4,12 @@ import { ones, tidy } from '@tensorflow/tfjs';
 type Convolutions = Pick<TrainingKernels, 'conv2d' | 'conv2dInputGradient' | 'conv2dFilterGradient'>;
 
 /**
- * TensorFlow's convolutions divide the channels into groups where the filter has fewer input channels than the images. On
- * processors it has their gradients only with oneDNN: without, groups are computed one by one.
+ * TensorFlow's convolutions divide the channels into groups where the filter has fewer input channels than the images.
+ *
+ * @param hasGradients whether this TensorFlow has their gradients; otherwise groups are computed one by one
  */
-export function groupedKernels(convolutions: Convolutions): GroupedConvolutions {
-  if (!hasGroupedGradients(convolutions)) return groupByGroup(convolutions);
+export function groupedKernels(convolutions: Convolutions, hasGradients: boolean): GroupedConvolutions {
+  if (!hasGradients) return groupByGroup(convolutions);
   const { conv2d, conv2dInputGradient, conv2dFilterGradient } = convolutions;
   return {
     groupedConv2d: (x, filter, _groups, geometry) => conv2d(x, filter, geometry),
@@ -19,8 +20,8 @@ export function groupedKernels(convolutions: Convolutions): GroupedConvolutions 
   };
 }
 
-/** Tries the gradients of two groups of one channel. */
-function hasGroupedGradients({ conv2dInputGradient, conv2dFilterGradient }: Convolutions): boolean {
+/** Tries the gradients of two groups of one channel, which TensorFlow has on processors only with oneDNN. */
+export function hasGroupedGradients({ conv2dInputGradient, conv2dFilterGradient }: Convolutions): boolean {
   const geometry = { stride: 1, padding: 0 };
   const [maps, filter] = [[1, 2, 2, 2] as const, [1, 1, 1, 2] as const];
   return tidy(() => {
