@@ -1,4 +1,4 @@
-import { backboneFactory, cifarResNet } from '@localgrad/backbones';
+import { backboneFactory, cifarResNet, visionTransformer } from '@localgrad/backbones';
 import type { BackendHandle } from '@localgrad/backends';
 import { standardCatalog } from '@localgrad/catalog';
 import type { HeadFactory, LocalLearningMethod, Weight } from '@localgrad/core';
@@ -92,6 +92,17 @@ describe.skipIf(backend === undefined)('recorded steps equal ordinary ones', { t
     const factory = backboneFactory('mlp', { layers: 3, width: 8, dropout: 0.3 });
     const createOptimizer = () => adamw({ learningRate: 0.01 });
     const { status } = await compare({ ...small, factory, createOptimizer, accumulate: 2, seed: 5 });
+    expect(status).toMatchObject({ mode: 'recorded' });
+  });
+
+  it('of a vision transformer', async () => {
+    const factory = visionTransformer({ width: 4, heads: 2, depth: 3, patch: 2 });
+    const { status } = await compare({
+      ...small,
+      side: 4,
+      factory,
+      createOptimizer: () => adamw({ learningRate: 0.01 }),
+    });
     expect(status).toMatchObject({ mode: 'recorded' });
   });
 

@@ -1,4 +1,4 @@
-import { cifarResNet } from '@localgrad/backbones';
+import { cifarResNet, visionTransformer } from '@localgrad/backbones';
 import { backprop } from '@localgrad/backprop';
 import { dgl } from '@localgrad/dgl';
 import { greedy } from '@localgrad/greedy';
@@ -34,6 +34,18 @@ describe.skipIf(runtime === undefined)('a recorded step of ResNet-32', { timeout
     expect(recording.arenaBytes / recording.peakBytes).toBeLessThan(1.7);
     training.dispose();
   });
+});
+
+it.skipIf(runtime === undefined)('a recorded step of a vision transformer fuses attention and GELU', async () => {
+  const factory = visionTransformer({ width: 32, heads: 4, depth: 6, patch: 4 });
+  const method = dgl({ head: 'class-token' });
+  const training = createTraining({ factory, method, modules: 3, side: 32, batch: 2 });
+  for (let index = 0; index < 4; index++) await training.losses(index);
+  const { recording } = training.step;
+  if (recording?.mode !== 'recorded') expect.unreachable();
+  // Composed of stock operations: 652.
+  expect(recording.dispatches).toBeLessThanOrEqual(340);
+  training.dispose();
 });
 
 it.skipIf(runtime === undefined)('steps whose gradients are clipped are recorded', { timeout: 300_000 }, async () => {

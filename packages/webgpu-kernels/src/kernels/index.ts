@@ -2,6 +2,7 @@ import { type StepRecorder, stockKernels, type TrainingKernels } from '@localgra
 import type { FlatStorage } from '../flat-storage.js';
 import type { WebGpuBackend } from '../program.js';
 import { WebGpuRecorder } from '../recording/recorder.js';
+import { attention, attentionGradient } from './attention.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';
 import { conv2dStatistics } from './convolution-statistics.js';
@@ -11,6 +12,7 @@ import {
   depthwiseConv2dInputGradient,
 } from './depthwise-convolution.js';
 import { accumulate, reluGradient } from './elementwise.js';
+import { gelu, geluGradient } from './gelu.js';
 import { globalAveragePool, globalAveragePoolGradient } from './global-average-pool.js';
 import { groupNorm, groupNormGradient } from './group-norm.js';
 import { groupedConv2d, groupedConv2dFilterGradient, groupedConv2dInputGradient } from './grouped-convolution.js';
@@ -45,6 +47,10 @@ export function createWebGpuKernels(
     batchNormGradient: (request) => batchNormGradient(backend, request),
     groupNorm: (...values) => groupNorm(backend, ...values),
     groupNormGradient: (request) => groupNormGradient(backend, request),
+    attention: (x, heads) => attention(backend, x, heads),
+    attentionGradient: (dy, x, heads) => attentionGradient(backend, dy, x, heads),
+    gelu: (x) => gelu(backend, x),
+    geluGradient: (dy, x) => geluGradient(backend, dy, x),
     accumulate: (a, b) => accumulate(backend, a, b),
     matMul: stockKernels.matMul,
     mapAxis: stockKernels.mapAxis,
