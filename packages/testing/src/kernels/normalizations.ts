@@ -143,19 +143,23 @@ const groupNorms = [
   { x: [2, 4, 4, 16], groups: 4 },
   { x: [2, 3, 5, 5], groups: 5 },
   { x: [35, 8, 8, 8], groups: 1 },
+  // Large groups, whose mean would otherwise be too close to 0 to compare errors with it.
+  { x: [2, 33, 32, 4], groups: 2, kind: 'squared' },
   { x: [4, 1, 1, 12], groups: 3 },
   { x: [300, 1, 1, 13], groups: 1 },
   { x: [3, 1, 1, 8], groups: 1 },
 ] as const;
 
-export const groupNormCases = groupNorms.flatMap(({ x, groups }): KernelCase[] => {
+export const groupNormCases = groupNorms.flatMap(({ x, groups, ...others }): KernelCase[] => {
   const label = `${x.join('×')}, ${groups} groups`;
+  const values = { x: 'kind' in others ? others.kind : 'normal' } as const;
   const vectors = { scale: [x[3]], shift: [x[3]] };
   return [
     {
       kernel: 'groupNorm',
       label,
       inputs: { x, ...vectors },
+      values,
       run: (kernels, inputs) => {
         const [scale, shift] = [inputs.scale as tf.Tensor1D, inputs.shift as tf.Tensor1D];
         const { output, mean, variance } = kernels.groupNorm(inputs.x as tf.Tensor4D, {
@@ -171,6 +175,7 @@ export const groupNormCases = groupNorms.flatMap(({ x, groups }): KernelCase[] =
       kernel: 'groupNormGradient',
       label,
       inputs: { dy: x, x, scale: vectors.scale },
+      values,
       consumes: ['dy'],
       run: (kernels, inputs) => {
         const image = inputs.x as tf.Tensor4D;

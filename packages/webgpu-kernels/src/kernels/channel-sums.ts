@@ -15,7 +15,8 @@ export interface ChannelSums {
   readonly inputs: ProgramRequest['inputs'];
   readonly rows: number;
   readonly channels: number;
-  readonly numbers?: Readonly<Record<string, number>>;
+  readonly integers?: ProgramRequest['integers'];
+  readonly numbers?: ProgramRequest['numbers'];
   /** WGSL: sets `first` and `second` for element `at` (`channel` is its channel). */
   readonly terms: string;
 }
@@ -25,14 +26,14 @@ export interface ChannelSums {
  * channels. Result of shape [2, pieces, channels], for `finishChannels`.
  */
 export function channelSums(backend: WebGpuBackend, request: ChannelSums): Tensor {
-  const { key, inputs, rows, channels, numbers = {}, terms } = request;
+  const { key, inputs, rows, channels, integers = {}, numbers = {}, terms } = request;
   const length = Math.max(rowsEach, Math.ceil(rows / mostPieces));
   const pieces = Math.ceil(rows / length);
   return runProgram(backend, {
     key: `${key} sums`,
     inputs,
     outputShape: [2, pieces, channels],
-    integers: { rows, channels, pieces, pieceLength: length },
+    integers: { rows, channels, pieces, pieceLength: length, ...integers },
     numbers,
     workgroups: Math.ceil((pieces * channels) / 64),
     body: `
@@ -64,14 +65,14 @@ export interface ChannelFinish {
   readonly outputs: ManyRequest['outputs'];
   /** Buffers that are changed in place. */
   readonly changed?: ManyRequest['changed'];
-  readonly numbers: Readonly<Record<string, number>>;
+  readonly numbers?: ProgramRequest['numbers'];
   /** WGSL: writes the results of `channel` from its sums `first` and `second`. */
   readonly body: string;
 }
 
 /** Adds the pieces up, a workgroup for each channel, and makes of the two sums all that a layer needs. */
 export function finishChannels(backend: WebGpuBackend, request: ChannelFinish): Record<string, Tensor> {
-  const { key, partial, rows, inputs, outputs, changed, numbers, body } = request;
+  const { key, partial, rows, inputs, outputs, changed, numbers = {}, body } = request;
   const [, pieces, channels] = partial.shape as [number, number, number];
   return runProgramMany(backend, {
     key: `${key} finish`,
