@@ -1,4 +1,4 @@
-import { stockKernels, type TrainingKernels } from '@localgrad/kernels';
+import { checkedKernels, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import type { OperationRunner } from '../native-backend.js';
 import type { Variables } from '../variables.js';
 import { batchNormKernels } from './batch-norm.js';
@@ -12,7 +12,7 @@ import { updateKernels } from './updates.js';
 export function createTensorflowKernels(run: OperationRunner, variables: Variables): TrainingKernels {
   const updates = updateKernels(run, variables);
   const convolutions = convolutionKernels(run);
-  return {
+  return checkedKernels({
     ...stockKernels,
     ...convolutions,
     ...groupedKernels(convolutions),
@@ -22,5 +22,5 @@ export function createTensorflowKernels(run: OperationRunner, variables: Variabl
     ...elementwiseKernels(run),
     ...updates,
     name: run.backend.isUsingGpuDevice ? 'tensorflow-gpu' : 'tensorflow',
-  };
+  });
 }
