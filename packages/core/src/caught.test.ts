@@ -31,6 +31,13 @@ describe('locatedMessageOf', () => {
     expect(locatedMessageOf(inside)).toBe('shapes differ (tf.node.js:100:11)');
   });
 
+  it('names the line of a syntax error, which Node puts above the message', () => {
+    const stack =
+      "file:///home/me/own.mjs:2\n  => 3;\n  ^^\n\nSyntaxError: Unexpected token '=>'\n    at node:internal/x:1:2";
+    const error = Object.assign(new SyntaxError("Unexpected token '=>'"), { stack });
+    expect(locatedMessageOf(error)).toBe("Unexpected token '=>' (own.mjs:2)");
+  });
+
   it('leaves errors alone that say where they arose, and values without a stack', () => {
     const full = Object.assign(new Error('no space left, write'), { code: 'ENOSPC' });
     const own = new LocalgradError('misuse', 'wrong');

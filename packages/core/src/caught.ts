@@ -15,10 +15,13 @@ export function messageOf(error: unknown): string {
 export function locatedMessageOf(error: unknown): string {
   const message = messageOf(error);
   if (!(error instanceof Error) || LocalgradError.isInstance(error) || errorCodeOf(error) !== undefined) return message;
-  const places = (error.stack ?? '').split('\n').filter((line) => place.test(line));
+  const lines = (error.stack ?? '').split('\n');
+  // Node puts the place of a syntax error above the message.
+  const [, unread] = (error instanceof SyntaxError && /([^/\\()\s]+:\d+)$/.exec(lines[0] ?? '')) || [];
+  if (unread !== undefined) return `${message} (${unread})`;
+  const places = lines.filter((line) => place.test(line) && !/[( ]node:/.test(line));
   // What threw in an installed package was usually called wrongly by the user's own code.
-  const [, line] =
-    place.exec(places.find((one) => !/[/\\]node_modules[/\\]|[( ]node:/.test(one)) ?? places[0] ?? '') ?? [];
+  const [, line] = place.exec(places.find((one) => !/[/\\]node_modules[/\\]/.test(one)) ?? places[0] ?? '') ?? [];
   return line === undefined ? message : `${message} (${line})`;
 }
 

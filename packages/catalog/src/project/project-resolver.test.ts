@@ -109,6 +109,11 @@ describe('projectResolver', () => {
       "'fashion-mnsit' is neither a data set of localgrad nor a package",
     ],
     [{ method: '"here.mjs"' }, 'missing-dependency', "Paths start with a dot: './here.mjs'."],
+    [
+      { optimizer: './photos' },
+      'invalid-option',
+      "'./photos' is a folder; a file is required, e.g. './photos/index.mjs'.",
+    ],
     [{ optimizer: './absent.mjs' }, 'missing-dependency', "There is no file './absent.mjs' in "],
     [{ method: 'acme-closed' }, 'missing-dependency', 'cannot be resolved'],
     [
