@@ -168,6 +168,48 @@ const others: StockCase[] = [
     ],
     (a, b) => tf.matMul(a, b, true),
   ),
+  // TensorFlow.js joins a product with the operations after it in layers.
+  row('fused matMul', 'without inner values', [[3, 0], [0, 4], [4]], (a, b, bias) =>
+    tf.fused.matMul({ a: a as tf.Tensor2D, b: b as tf.Tensor2D, bias, activation: 'relu' }),
+  ),
+  ...(
+    [
+      [
+        [3, 0],
+        [0, 4],
+      ],
+      [
+        [0, 3],
+        [3, 4],
+      ],
+      [
+        [3, 4],
+        [4, 0],
+      ],
+      [
+        [2, 3, 0],
+        [1, 0, 4],
+      ],
+      [
+        [0, 2, 3],
+        [0, 3, 4],
+      ],
+    ] as const
+  ).map(([a, b]) => row('matMul', `of ${a.join('×')} and ${b.join('×')}`, [[...a], [...b]], (x, y) => tf.matMul(x, y))),
+  // The reference ignores NaN in windows.
+  ...(
+    [
+      [2, 1, 2],
+      [3, 2, 3],
+      [1, 1, 1],
+      [2, 2, 3],
+      [3, 2, 1],
+    ] as const
+  ).map(([window, stride, padding]) =>
+    row('maxPool', `of ${window} at stride ${stride}, padding ${padding}`, [map], (x) =>
+      tf.maxPool(tf.where(tf.isNaN(x), 0, x) as tf.Tensor4D, window, stride, padding),
+    ),
+  ),
   row('transpose', 'rows and columns', [[5, 7]], (x) => tf.transpose(x)),
   row('transpose', 'batch and channels', [map], (x) => tf.transpose(x, [3, 1, 2, 0])),
   row('reverse', 'rows and columns', [map], (x) => tf.reverse(x, [0, 1])),

@@ -9,6 +9,7 @@ import {
 } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import type { NamedHeadFactory } from '@localgrad/nn/heads';
+import { createDataset, createThing } from './contracts.js';
 import { doubleOption, needsMethod, unknownThing, wrapsNothing } from './errors.js';
 import {
   type Entry,
@@ -84,40 +85,43 @@ class TableCatalog implements Catalog {
 
   backbone(expression: string, more?: MoreOptions): BackboneFactory {
     const { create, options, context } = this.#find('backbones', expression, more);
-    return create(options, context);
+    return createThing('backbones', context.name, () => create(options, context));
   }
 
   async dataset(expression: string, more?: MoreOptions): Promise<DatasetSplits> {
     const { create, options, context } = this.#find('datasets', expression, more);
-    return create(options, context);
+    return createDataset(context.name, () => create(options, context));
   }
 
   head(expression: string, more?: MoreOptions): NamedHeadFactory {
     const { create, options, context } = this.#find('heads', expression, more);
-    return create(options, context);
+    return createThing('heads', context.name, () => create(options, context));
   }
 
   optimizer(expression: string, more?: MoreOptions): Optimizer {
     const { create, options, context } = this.#find('optimizers', expression, more);
-    return create(options, context);
+    return createThing('optimizers', context.name, () => create(options, context));
   }
 
   schedule(expression: string, more?: MoreOptions): Schedule {
     const { create, options, context } = this.#find('schedules', expression, more);
-    return create(options, context);
+    return createThing('schedules', context.name, () => create(options, context));
   }
 
   #method({ name, of, options }: MethodRequest): LocalLearningMethod {
     const context = { name, catalog: this };
     if (of === undefined) {
       const entry = this.entry('methods', name);
-      if (entry !== undefined) return entry.create(options, context);
+      if (entry !== undefined) return createThing('methods', name, () => entry.create(options, context));
       throw this.entry('decorators', name) === undefined
         ? unknownThing(this, 'methods', name)
         : needsMethod(this, name);
     }
     const entry = this.entry('decorators', name);
-    if (entry !== undefined) return entry.create(this.#method(of), options, context);
+    if (entry !== undefined) {
+      const host = this.#method(of);
+      return createThing('decorators', name, () => entry.create(host, options, context));
+    }
     throw this.entry('methods', name) === undefined
       ? unknownThing(this, 'methods', name)
       : wrapsNothing(this, name, of.name);

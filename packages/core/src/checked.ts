@@ -19,14 +19,19 @@ export function get<K, V>(map: ReadonlyMap<K, V>, key: K, what: string): V {
  * Rejects the Promise of an asynchronous function where nothing waits for it. The Promise's own rejection counts as handled.
  *
  * @param what the function, for the message
+ * @param cure what its author should do instead. Default: for functions that compute with tensors
  * @throws LocalgradError `misuse`
  */
-export function requireSynchronous(result: unknown, what: string): void {
+export function requireSynchronous(
+  result: unknown,
+  what: string,
+  cure = 'Use tensor operations instead of reading values back (data, array).',
+): void {
   if (!(result instanceof Promise)) return;
   result.catch(() => {});
   throw new LocalgradError(
     'misuse',
-    `${what} returned a Promise, but nothing waits for it: it must not be async. Use tensor operations instead of reading values back (data, array).`,
+    `${what} returned a Promise, but nothing waits for it: it must not be async. ${cure}`,
     { what },
   );
 }

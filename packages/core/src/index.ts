@@ -19,7 +19,8 @@ export {
   trainingMode,
   type Want,
 } from './block.js';
-export { errorCodeOf, locatedMessageOf, messageOf } from './caught.js';
+export { buildBackbone, buildHead, planOf, returnIt } from './build.js';
+export { callOwn, errorCodeOf, locatedMessageOf, messageOf, ownError } from './caught.js';
 export { at, get, requireSynchronous } from './checked.js';
 export { type Clock, clockAt, endOfTraining, startOfTraining } from './clock.js';
 export { type ComposedDecorator, composedDecorator, type DecoratorName } from './composed-decorator.js';
@@ -48,6 +49,7 @@ export type {
 export { moduleInputTarget, outputGradientTarget } from './head.js';
 export type { JsonObject, JsonValue } from './json.js';
 export { independentPlan } from './local-plan.js';
+export { faultOfMembers, type MemberType, memberOf } from './members.js';
 export { compose, identity, type LocalLearningMethod, type MethodDecorator } from './method.js';
 export { createNetwork, type Module, type Network } from './network.js';
 export {

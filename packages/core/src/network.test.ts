@@ -44,6 +44,29 @@ describe('createNetwork', () => {
     );
   });
 
+  it('rejects blocks of one name or reference, whose random numbers or places would be the same', () => {
+    const whole = backboneOf(3);
+    const [first, second, third] = whole.blocks as [BackboneBlock, BackboneBlock, BackboneBlock];
+    const renamed = { ...third, block: { ...third.block, name: 'block1' } };
+    expect(() => createNetwork({ ...whole, blocks: [first, second, renamed] }, [3])).toThrow(
+      "Backbone 'line': blocks (1,0) and (1,1) are both named 'block1'; names must be unique.",
+    );
+    const moved = { ...third, reference: second.reference };
+    expect(() => createNetwork({ ...whole, blocks: [first, second, moved] }, [3])).toThrow(
+      "Backbone 'line': blocks 'block1' and 'block2' both have the reference (1,0); references must be unique.",
+    );
+  });
+
+  it('rejects values that are no backbones, and shapes that are none', () => {
+    expect(() => createNetwork(undefined as never, [1])).toThrow('The backbone of a network is undefined');
+    expect(() => createNetwork({ ...backboneOf(1), inputShape: undefined as never }, [1])).toThrow(
+      "The backbone of a network lacks 'inputShape' (list).",
+    );
+    expect(() => createNetwork({ ...backboneOf(1), inputShape: [4, 4] as never }, [1])).toThrow(
+      "Backbone 'line' has inputShape [4,4]; expected three positive integers: height, width, channels.",
+    );
+  });
+
   it.each([[[]], [[6, 1]], [[5]], [[0, 6]], [[3.5, 2.5]]])('rejects the partition %j of six blocks', (partition) => {
     expect(() => createNetwork(backboneOf(6), partition)).toThrow(/6 blocks/);
   });

@@ -1,22 +1,24 @@
 import { LocalgradError } from './errors.js';
+import { memberOf as member } from './members.js';
 import { shown } from './shown.js';
 
 /**
  * Checks the types of a plan's members: methods may be written in JavaScript. @throws LocalgradError `invalid-plan`
  *
  * @param plan what a method's `plan` returned
+ * @param name the method's name, if it is known
  */
-export function checkStructure(plan: unknown): void {
+export function checkStructure(plan: unknown, name?: string): void {
+  const origin = `The plan of ${name === undefined ? 'a method' : `method '${name}'`}`;
   if (plan instanceof Promise) {
     plan.catch(() => {});
-    throw failure('The plan of a method', 'is a Promise; plan must not be async');
+    throw failure(origin, 'is a Promise; plan must not be async');
   }
   if (typeof plan !== 'object' || plan === null) {
-    throw failure('The plan of a method', `is ${shown(plan)}; plan must return an object`);
+    throw failure(origin, `is ${shown(plan)}; plan must return an object`);
   }
   const method = member(plan, 'method');
-  if (typeof method !== 'string')
-    throw failure('The plan of a method', `has the 'method' ${shown(method)}; expected its name`);
+  if (typeof method !== 'string') throw failure(origin, `has the 'method' ${shown(method)}; expected its name`);
   const where = `Plan of '${method}':`;
   for (const name of ['objectives', 'hooks']) {
     const found = member(plan, name);
@@ -28,10 +30,31 @@ export function checkStructure(plan: unknown): void {
     if (typeof member(hook, 'afterStep') === 'function') continue;
     throw failure(where, `hook ${shown(member(hook, 'name'))} has no method 'afterStep'`);
   }
+  const state = member(plan, 'state');
+  if (state !== undefined && !Array.isArray(state))
+    throw failure(where, `'state' is ${shown(state)}; it must be a list`);
+  for (const one of list(plan, 'state')) {
+    const found = member(one, 'name');
+    if (typeof found !== 'string') throw failure(where, `a state has the 'name' ${shown(found)}; expected a string`);
+  }
   const phases = member(plan, 'phases');
   if (phases === undefined) return;
   if (!Array.isArray(member(phases, 'phases'))) throw failure(where, `'phases' has no list 'phases'`);
   if (typeof member(phases, 'phaseAt') !== 'function') throw failure(where, `'phases' has no method 'phaseAt'`);
+  for (const phase of list(phases, 'phases')) checkPhase(where, phase);
+}
+
+function checkPhase(where: string, phase: unknown): void {
+  const name = member(phase, 'name');
+  if (typeof name !== 'string') throw failure(where, `a phase has the 'name' ${shown(name)}; expected a string`);
+  for (const [key, content] of [
+    ['objectives', 'IDs of objectives'],
+    ['frozen', 'indices of modules'],
+  ] as const) {
+    const found = member(phase, key);
+    if (found === undefined || Array.isArray(found)) continue;
+    throw failure(where, `phase '${name}' has '${key}' ${shown(found)}; it must be a list of ${content}`);
+  }
 }
 
 function checkObjective(where: string, objective: unknown): void {
@@ -54,10 +77,6 @@ function checkObjective(where: string, objective: unknown): void {
 function list(value: unknown, name: string): readonly unknown[] {
   const found = member(value, name);
   return Array.isArray(found) ? found : [];
-}
-
-function member(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
 function failure(where: string, problem: string): LocalgradError {

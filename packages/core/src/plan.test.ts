@@ -137,6 +137,19 @@ describe('validatePlan of values that are no plans', () => {
     ['an objective without a head', plan([objective({ head: undefined as never })]), /'a' has no head with a 'key'/],
     ['a factory without build', plan([objective({ head: { ...head, factory: {} as never } })]), /no method 'build'/],
     ['phases in a list', plan([objective()], { phases: [] as never }), /'phases' has no list 'phases'/],
+    ['a phase without a name', plan([objective()], phased([{} as never])), /a phase has the 'name' undefined/],
+    [
+      'a frozen module without a list',
+      plan([objective()], phased([{ name: 'p', frozen: 1 as never }])),
+      /phase 'p' has 'frozen' 1; it must be a list of indices of modules/,
+    ],
+    [
+      'one objective in quotes',
+      plan([objective()], phased([{ name: 'p', objectives: 'a' as never }])),
+      /'objectives' 'a'/,
+    ],
+    ['state outside of a list', plan([objective()], { state: {} as never }), /'state' is \{\}; it must be a list/],
+    ['state without a name', plan([objective()], { state: [{} as never] }), /a state has the 'name' undefined/],
     ['phases without a rule', plan([objective()], { phases: { phases: [] } as never }), /no method 'phaseAt'/],
   ])('rejects %s', (_, wrong, message) => {
     expect(() => validatePlan(wrong as TrainingPlan, 3)).toThrow(message);

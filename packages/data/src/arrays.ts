@@ -1,5 +1,6 @@
 import { LocalgradError, rejectUnknownKeys, type Shape3, shown } from '@localgrad/core';
-import { checkDataset, checkImageShape, type ImageDataset } from './dataset.js';
+import { checkDataset, checkImageShape } from './check-dataset.js';
+import type { ImageDataset } from './dataset.js';
 
 /** Values of images: bytes, or numbers from 0 to 1. */
 export type ImageValues = Uint8Array | Uint8ClampedArray | Float32Array | Float64Array;

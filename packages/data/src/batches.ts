@@ -2,15 +2,9 @@ import { LocalgradError, rejectUnknownKeys, requireOption, type Shape3, type Tar
 import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { type Augmentation, augment, checkAugmentation } from './augmentation.js';
+import { checkDataset, valuesPerSample } from './check-dataset.js';
 import { type Cutout, checkCutout, erase, erasedRectangle } from './cutout.js';
-import {
-  checkDataset,
-  createLike,
-  type ImageDataset,
-  pickSamples,
-  type SampleValues,
-  valuesPerSample,
-} from './dataset.js';
+import { createLike, type ImageDataset, pickSamples, type SampleValues } from './dataset.js';
 import { createSampleOrder, type SampleOrderOptions, sampleOrderOptions } from './sample-order.js';
 import { checkNormalization, measureNormalization, type Normalization } from './transforms.js';
 

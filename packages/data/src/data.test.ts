@@ -205,8 +205,11 @@ describe('transforms', () => {
     const good = tiny(6);
     for (const [change, message] of [
       [{ labels: Uint8Array.from([0, 1, 2, 3, 0, 1]) }, /labels from 0 to 2, found 3 for image 3/],
-      [{ labels: [0, 1, 2, 0, -1, 1] as unknown as Uint8Array }, /labels from 0 to 2, found -1 for image 4/],
-      [{ labels: [0, 1, 2, Number.NaN, 1, 1] as unknown as Uint8Array }, /labels from 0 to 2, found NaN for image 3/],
+      [{ labels: Int32Array.of(0, 1, 2, 0, -1, 1) }, /labels from 0 to 2, found -1 for image 4/],
+      [
+        { labels: [0, 1, 2, Number.NaN, 1, 1] as unknown as Uint8Array },
+        /'labels' of type Array; expected a Uint8Array/,
+      ],
       [{ classes: [] }, /expected the names of the labels' classes in 'classes', found none/],
       [{ labels: new Uint8Array(5) }, /expected 6 labels, one for each image, found 5/],
       [{ images: new Uint8Array(95) }, /expected 6 images of 4×4×1 \(96 values\), found 95 values/],

@@ -1,5 +1,6 @@
-import { type JsonObject, LocalgradError, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
+import { type JsonObject, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn/random';
+import { checkDataset, valuesPerSample } from './check-dataset.js';
 
 /** A per-sample target besides the labels: regression values, masks. */
 export interface DatasetTarget {
@@ -35,51 +36,6 @@ export interface DatasetSplits {
   readonly config: JsonObject;
   readonly train: ImageDataset;
   readonly test: ImageDataset;
-}
-
-/** Throws `invalid-data` unless it is a height, a width and a number of channels. */
-export function checkImageShape(name: string, shape: readonly number[]): void {
-  if (shape.length === 3 && shape.every((extent) => Number.isInteger(extent) && extent >= 1)) return;
-  throw new LocalgradError(
-    'invalid-data',
-    `Data set '${name}': expected three positive integers as the shape of its images (height, width, channels), found ${shape.join('×') || 'none'}.`,
-    { name, imageShape: shape },
-  );
-}
-
-/** Throws `invalid-data` unless images, labels, targets, shapes and size are consistent. */
-export function checkDataset(dataset: ImageDataset): void {
-  const { name, classes, imageShape, size, images, labels, targets = {} } = dataset;
-  const refuse = (expected: string, found: string): never => {
-    throw new LocalgradError('invalid-data', `Data set '${name}': expected ${expected}, found ${found}.`, {
-      name,
-      expected,
-      found,
-    });
-  };
-  checkImageShape(name, imageShape);
-  if (!Number.isInteger(size) || size < 1) refuse('a size of 1 or more', `${size}`);
-  const length = size * imageShape[0] * imageShape[1] * imageShape[2];
-  if (length === 0 || images.length !== length)
-    refuse(`${size} images of ${imageShape.join('×')} (${length} values)`, `${images.length} values`);
-  const isUnlabeled = labels.length === 0 && Object.keys(targets).length > 0;
-  if (labels.length !== size && !isUnlabeled) refuse(`${size} labels, one for each image`, `${labels.length}`);
-  const wrong = labels.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < classes.length));
-  if (wrong >= 0 && classes.length === 0) refuse("the names of the labels' classes in 'classes'", 'none');
-  if (wrong >= 0) refuse(`labels from 0 to ${classes.length - 1}`, `${labels[wrong]} for image ${wrong}`);
-  for (const [target, { shape, values, spatial = false }] of Object.entries(targets)) {
-    if (target === 'labels' || target === 'images') refuse("targets with names besides 'labels' and 'images'", target);
-    const expected = size * valuesPerSample(shape);
-    if (values.length !== expected)
-      refuse(`${expected} values of target '${target}', ${shape.join('×') || '1'} for each image`, `${values.length}`);
-    if (spatial && (shape[0] !== imageShape[0] || shape[1] !== imageShape[1]))
-      refuse(`target '${target}' on ${imageShape[0]}×${imageShape[1]} pixels`, shape.join('×'));
-  }
-}
-
-/** Values of one sample's target. */
-export function valuesPerSample(shape: readonly number[]): number {
-  return shape.reduce((product, extent) => product * extent, 1);
 }
 
 export interface TakeOptions {

@@ -2,6 +2,7 @@ export type { DownloadOptions, DownloadProgress } from '@localgrad/core/download
 export { type ArrayImages, datasetFromArrays, type ImageValues } from './arrays.js';
 export { type Augmentation, augment, augmentations, checkAugmentation } from './augmentation.js';
 export { type Batches, type BatchOptions, type BatchPosition, createBatches, type DataBatch } from './batches.js';
+export { checkDataset, checkSplits } from './check-dataset.js';
 export { cifar10 } from './cifar10.js';
 export { type ClassCount, classCounts } from './class-counts.js';
 export { type ContactSheetOptions, contactSheet } from './contact-sheet.js';
@@ -9,7 +10,6 @@ export { type ConvertOptions, type ConvertReport, convertToFolder } from './conv
 export { type Cutout, checkCutout, erase, erasedRectangle } from './cutout.js';
 export {
   balancedIndices,
-  checkDataset,
   type DatasetSplits,
   type DatasetTarget,
   type ImageDataset,

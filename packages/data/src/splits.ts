@@ -1,6 +1,7 @@
 import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn/random';
-import { checkDataset, type ImageDataset, pick } from './dataset.js';
+import { checkDataset } from './check-dataset.js';
+import { type ImageDataset, pick } from './dataset.js';
 
 export interface SplitOptions {
   /** Seed of the selection within each class. Default 0. */

@@ -16,6 +16,7 @@ import type { CompiledPlan } from './compile.js';
 import { type CompiledHead, targetsOf } from './heads.js';
 import { objectiveWeight } from './objective-weight.js';
 import type { PredictionOptions } from './prediction.js';
+import { type UntrainedParts, untrainedParts } from './untrained.js';
 import { measurePhase, type PhaseWork } from './work.js';
 
 /** A module and its cost. */
@@ -131,6 +132,8 @@ export interface PlanDescription {
     /** Predicted bytes of batches, weights and gradients of earlier steps; part of the predicted peak. */
     readonly keptBytes: number;
   };
+  /** Parts of the network that no phase trains; absent if there are none. */
+  readonly untrained?: UntrainedParts;
   /** Maximum values over all phases. */
   readonly totals: {
     /** Number of weights of the network and its heads. */
@@ -176,6 +179,7 @@ export function describePlan(
     objectives: inPlanOrder(compiled).map(([objective, head]) => describeObjective(compiled, objective, head)),
     ...(compiled.plan.phases === undefined ? {} : { phases: work.map(describePhase) }),
     ...describeDelay(compiled, batchSize),
+    ...describeUntrained(compiled),
     totals: {
       parameters: weightCount([...compiled.parameters.values()]),
       unitsOfWork: highest(({ unitsOfWork }) => unitsOfWork),
@@ -193,6 +197,11 @@ function describeDelay(compiled: CompiledPlan, batchSize: number): Pick<PlanDesc
   if (gradientDelay === undefined) return {};
   const { steps, cuts } = gradientDelay;
   return { gradientDelay: { steps, cuts, keptBytes: compiled.predict(batchSize).keptBytes ?? 0 } };
+}
+
+function describeUntrained(compiled: CompiledPlan): Pick<PlanDescription, 'untrained'> {
+  const untrained = untrainedParts(compiled);
+  return untrained.modules.length > 0 || untrained.classifier ? { untrained } : {};
 }
 
 function describePhase({ phase, units, unitsOfWork, peakBytes }: PhaseWork): PhaseDescription {

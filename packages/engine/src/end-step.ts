@@ -1,8 +1,12 @@
 import {
   type Clock,
+  LocalgradError,
+  memberOf,
   type Optimizer,
+  type Parameter,
   type ParameterGradient,
   requireSynchronous,
+  shown,
   type UpdateContext,
 } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
@@ -48,6 +52,32 @@ export function updateWeights(
   gradients: readonly ParameterGradient[],
   context: UpdateContext,
 ): void {
-  const name = String(optimizer.config?.optimizer ?? 'without a name');
-  requireSynchronous(optimizer.update(gradients, context), `Method 'update' of optimizer '${name}'`);
+  requireSynchronous(optimizer.update(gradients, context), `Method 'update' of ${nameOf(optimizer)}`);
+}
+
+/** @throws LocalgradError `misuse` unless `state` of an optimizer returns a map, which checkpoints store */
+export function requireState(optimizer: Optimizer): void {
+  const state: unknown = optimizer.state();
+  if (state instanceof Map) return;
+  const found = state instanceof Promise ? 'a Promise' : shown(state);
+  throw new LocalgradError(
+    'misuse',
+    `Method 'state' of ${nameOf(optimizer)} returned ${found}; it must return a Map of tensors by name, which may be empty.`,
+  );
+}
+
+/** Bytes of an optimizer's state for a weight. @throws LocalgradError `misuse` unless it says so */
+export function stateBytesOf(optimizer: Pick<Optimizer, 'stateBytes'>, parameter: Parameter): number {
+  const bytes: unknown = optimizer.stateBytes(parameter);
+  if (typeof bytes === 'number' && bytes >= 0 && Number.isFinite(bytes)) return bytes;
+  throw new LocalgradError(
+    'misuse',
+    `Method 'stateBytes' of ${nameOf(optimizer)} returned ${shown(bytes)} for '${parameter.name}'; it must return the bytes of its state, a finite number ≥ 0.`,
+    { parameter: parameter.name },
+  );
+}
+
+function nameOf(optimizer: object): string {
+  const config = memberOf(optimizer, 'config');
+  return `optimizer '${String(memberOf(config, 'optimizer') ?? 'without a name')}'`;
 }

@@ -1,4 +1,5 @@
 import {
+  buildHead as buildWithFactory,
   type Head,
   type HeadCost,
   LocalgradError,
@@ -8,7 +9,6 @@ import {
   outputGradientTarget,
   type Parameter,
   type ParameterScope,
-  requireSynchronous,
   type Shape3,
   shown,
   type Targets,
@@ -113,10 +113,13 @@ export function groupObjectives(
     const compiled = { key, module, head, objectives: group };
     result.set(module, [...(result.get(module) ?? []), compiled]);
   }
-  // Heads with the highest peak memory run first, while no other head's cotangent is stored.
-  const hunger = ({ head }: CompiledHead) => headCostOf(head).evaluatePeakBytes(1);
-  for (const group of result.values()) group.sort((a, b) => hunger(b) - hunger(a));
   return result;
+}
+
+/** The heads of each module with the highest peak memory first, while no other head's cotangent is stored. */
+export function hungriestFirst(heads: ReadonlyMap<number, readonly CompiledHead[]>): Map<number, CompiledHead[]> {
+  const hunger = ({ head }: CompiledHead) => headCostOf(head).evaluatePeakBytes(1);
+  return new Map([...heads].map(([module, group]) => [module, [...group].sort((a, b) => hunger(b) - hunger(a))]));
 }
 
 interface HeadScopes {
@@ -126,22 +129,23 @@ interface HeadScopes {
 
 function buildHead(objective: Objective, module: number, network: Network, { own, shared }: HeadScopes): Head {
   const { factory } = objective.head;
-  if (factory === undefined) return network.backbone.classifier;
-  const head = factory.build(
-    {
-      module,
-      modules: network.modules.length,
-      inputShape: shapeBetween(network, module),
-      moduleInputShape: shapeBetween(network, module - 1),
-      finalShape: shapeBetween(network, network.modules.length - 1),
-      classes: network.classes,
-      imageShape: network.imageShape,
-      ...(shared === undefined ? {} : { shared }),
-    },
-    own,
-  );
+  const { backbone, modules } = network;
+  if (factory === undefined) return classifierOf(backbone);
+  const context = {
+    module,
+    modules: modules.length,
+    inputShape: shapeBetween(network, module),
+    moduleInputShape: shapeBetween(network, module - 1),
+    finalShape: shapeBetween(network, modules.length - 1),
+    classes: network.classes,
+    imageShape: network.imageShape,
+    ...(shared === undefined ? {} : { shared }),
+  };
   const where = `The head factory '${factory.name}' of objective '${objective.id}' on module ${module}`;
-  requireSynchronous(head, where);
-  if (typeof head === 'object' && head !== null) return head;
-  throw new LocalgradError('invalid-plan', `${where} built ${shown(head)}; build must return a head.`, { module });
+  return buildWithFactory(factory, context, own, where);
+}
+
+function classifierOf({ name, classifier }: Network['backbone']): Head {
+  if (typeof classifier === 'object' && classifier !== null) return classifier;
+  throw new LocalgradError('misuse', `Backbone '${name}': its classifier is ${shown(classifier)}; it must be a head.`);
 }

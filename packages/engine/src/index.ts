@@ -37,5 +37,6 @@ export {
   type TrainStepOptions,
   type TrainStepResult,
 } from './train-step.js';
+export { type UntrainedParts, untrainedParts } from './untrained.js';
 export { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 export { phaseWork, unitsOf } from './work.js';

@@ -16,7 +16,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { checkWeights } from './check-weights.js';
 import { type CompiledPlan, compilePlan } from './compile.js';
 import { predict } from './evaluation.js';
-import { buildNetwork, classes } from './plain-network.fixture.js';
+import { buildNetwork, classes, headFactory } from './plain-network.fixture.js';
 import { fourLayers, randomBatch, recorder } from './train-step.fixture.js';
 import { createTrainStep } from './train-step.js';
 
@@ -123,10 +123,22 @@ describe('compiling a plan', () => {
 
   it('reports factory, objective and module for a factory that builds no head', () => {
     expect(() => compileWith(() => undefined as never)).toThrow(
-      /head factory 'own' of objective 'module1' on module 1 built undefined; build must return a head/,
+      /head factory 'own' of objective 'module1' on module 1 built no head: it is undefined/,
     );
+    expect(() => compileWith(() => ({}) as never)).toThrow(/\(module1\) on module 1 \(1,1\) has no list 'parameters'/);
+    const mistaken = ({ parameters }: Head) => (parameters[9] as Parameter).name as never;
+    expect(() => compileWith(mistaken)).toThrow(/of objective 'module1' on module 1 failed: .*\(mistakes\.test\.ts:/);
     expect(() => compileWith((async () => {}) as never)).toThrow(
       /of objective 'module1' on module 1 returned a Promise/,
+    );
+  });
+
+  it('reports a backbone without a classifier', () => {
+    const scope = createScope(1);
+    const whole = buildNetwork(fourLayers, [1, 1, 1, 1], scope);
+    const network = { ...whole, backbone: { ...whole.backbone, classifier: undefined as never } };
+    expect(() => compilePlan(network, independentPlan('acme', whole, headFactory), { scope })).toThrow(
+      "Backbone 'random': its classifier is undefined; it must be a head.",
     );
   });
 

@@ -1,5 +1,6 @@
 import {
   type Backbone,
+  buildBackbone,
   createNetwork,
   formatShape,
   LocalgradError,
@@ -35,7 +36,7 @@ export function networkForImages(network: Network, imageShape: Shape3): Network 
   if (factory === undefined) throw misfit("its backbone has no 'factory', which its factory's 'build' must return");
   const scope = existingParameters(backbone, misfit);
   try {
-    const built = factory.build({ inputShape: imageShape, classes, scope: scope.root });
+    const built = buildBackbone(factory, { inputShape: imageShape, classes, scope: scope.root });
     const created = new Set(scope.created);
     if (blockNames(built) !== blockNames(backbone)) throw misfit('its factory builds other blocks');
     const missing = parametersOf(built).find((parameter) => created.has(parameter));

@@ -7,6 +7,7 @@ import { createExecutor } from './executor.js';
 import { createLiteralExecutor } from './literal.js';
 import { compileFour, randomBatch, recorder } from './train-step.fixture.js';
 import { createTrainStep } from './train-step.js';
+import { untrainedParts } from './untrained.js';
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
@@ -75,6 +76,30 @@ describe('sequential training by phases', () => {
     }
     expect(totals.unitsOfWork).toBe(Math.max(...phases.map(({ unitsOfWork }) => unitsOfWork)));
     expect(all.phases).toBeUndefined();
+  });
+});
+
+describe('untrainedParts', () => {
+  it('finds modules and the classifier that no phase trains', () => {
+    const untrained = (change: (plan: TrainingPlan) => TrainingPlan = (plan) => plan) =>
+      untrainedParts(compileFour(change).compiled);
+    expect(untrained()).toEqual({ modules: [], classifier: false });
+    expect(untrained(oneAfterTheOther)).toEqual({ modules: [], classifier: false });
+    const lower = (plan: TrainingPlan) => ({ ...plan, objectives: plan.objectives.slice(0, 2) });
+    expect(untrained(lower)).toEqual({ modules: [2, 3], classifier: true });
+    const withPhases = (...frozen: number[][]) =>
+      withRule({ phases: frozen.map((one, index) => ({ name: `${index}`, frozen: one })), phaseAt: () => '0' });
+    // The classifier is trained: only the modules are frozen.
+    expect(untrained(withPhases([1, 2, 3], [0, 2]))).toEqual({ modules: [2], classifier: false });
+    expect(untrained(withPhases([1], [0, 2]))).toEqual({ modules: [], classifier: false });
+  });
+
+  it('counts only the phases of a run', () => {
+    const { compiled } = compileFour(oneAfterTheOther);
+    expect(untrainedParts(compiled, compiled.phases.slice(0, 3))).toEqual({ modules: [3], classifier: true });
+    expect(describePlan(compiled, 4).untrained).toBeUndefined();
+    const cut = compileFour((plan) => ({ ...plan, objectives: plan.objectives.slice(0, 3) })).compiled;
+    expect(describePlan(cut, 4).untrained).toEqual({ modules: [3], classifier: true });
   });
 });
 

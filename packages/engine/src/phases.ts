@@ -1,10 +1,12 @@
 import {
   type Clock,
+  callOwn,
   LocalgradError,
   type Network,
   type Objective,
   type Phase,
   type PlanState,
+  shown,
   type TrainingPlan,
 } from '@localgrad/core';
 import { type CompiledHead, readsModuleInput } from './heads.js';
@@ -105,12 +107,17 @@ export function phaseAt(
   clock: Clock,
   state: PlanState,
 ): CompiledPhase {
-  const name = plan.phases?.phaseAt(clock, state) ?? always.name;
+  const name = nameAt(plan, clock, state);
   const phase = phases.find((one) => one.name === name);
   if (phase !== undefined) return phase;
   throw new LocalgradError(
     'invalid-plan',
-    `Plan of '${plan.method}': phaseAt returned '${name}' at step ${clock.step}; its phases are ${phases.map((one) => one.name).join(', ')}.`,
+    `Plan of '${plan.method}': phaseAt returned ${shown(name)} at step ${clock.step}; its phases are ${phases.map((one) => one.name).join(', ')}.`,
     { phase: name, step: clock.step },
   );
+}
+
+function nameAt({ method, phases }: TrainingPlan, clock: Clock, state: PlanState): unknown {
+  if (phases === undefined) return always.name;
+  return callOwn(`Plan of '${method}': phaseAt`, () => phases.phaseAt(clock, state));
 }

@@ -1,6 +1,7 @@
 import { at, bytesOf, type Optimizer, type Parameter } from '@localgrad/core';
 import type { CompiledPlan } from './compile.js';
 import { type DelayedLoad, predictDelayed } from './delayed-prediction.js';
+import { stateBytesOf } from './end-step.js';
 import { shapeBetween } from './heads.js';
 import { moduleCostOf } from './module-cost.js';
 import type { CompiledPhase } from './phases.js';
@@ -181,7 +182,7 @@ export function imageBytes(
 export function residentOf(parameter: Parameter, optimizer: PredictionOptions['optimizer']): number {
   const bytes = 4 * parameter.size;
   if (parameter.kind !== 'weight') return bytes;
-  return bytes + (optimizer === undefined ? bytes : optimizer.stateBytes(parameter));
+  return bytes + (optimizer === undefined ? bytes : stateBytesOf(optimizer, parameter));
 }
 
 const withoutState = { stateBytes: () => 0 };

@@ -1,5 +1,6 @@
 import {
   type Clock,
+  callOwn,
   LocalgradError,
   type Optimizer,
   type ParameterGradient,
@@ -13,7 +14,7 @@ import { type BatchPart, listOf, runParts, splitBatch } from './accumulation.js'
 import type { CompiledPlan } from './compile.js';
 import { createDelayedTrainStep } from './delayed-train-step.js';
 import { recordHistories } from './delayed-weights.js';
-import { moveAveragesAfterUpdate, runHooks, updateWeights } from './end-step.js';
+import { moveAveragesAfterUpdate, requireState, runHooks, updateWeights } from './end-step.js';
 import { createExecutor } from './executor.js';
 import type { PeakPrediction } from './prediction.js';
 import { RecordedSteps, type StepBatches, type StepNow, watchedClock, watchedNoise } from './recorded-steps.js';
@@ -85,6 +86,7 @@ export function createTrainStep(options: TrainStepOptions): TrainStep {
     accumulate,
     'integers ≥ 1',
   );
+  requireState(optimizer);
   const rateAt = learningRateOf(options);
   if (compiled.gradientDelay !== undefined) return createDelayedTrainStep(options, rateAt);
   const executor = (options.executor ?? createExecutor)(compiled);
@@ -163,7 +165,7 @@ function scheduledRate(schedule: Schedule | number, clock: Clock): number {
     const cure = 'pass a number, or a schedule: an object with the method rate(clock)';
     throw new LocalgradError('invalid-option', `${where} is neither a number nor a schedule; ${cure}.`);
   }
-  const rate: unknown = schedule.rate(clock);
+  const rate: unknown = callOwn(`Method 'rate' of schedule ${shown(schedule.config)}`, () => schedule.rate(clock));
   if (isRate(rate)) return rate;
   throw new LocalgradError(
     'invalid-option',

@@ -3,6 +3,7 @@ export type { EncodedImages, EncodedMaps, EncodedSplits } from './encoded-images
 export { type CropOptions, randomRegion } from './geometry.js';
 export { createImageBatches, type ImageBatches, type ImageBatchOptions } from './image-batches.js';
 export { type ImageFolderOptions, imageFolder } from './image-folder.js';
+export { type ImageProblems, imageProblems } from './image-problems.js';
 export { type ImagenetOptions, imagenet } from './imagenet.js';
 export { type LabelMapFolderOptions, labelMapFolder } from './label-maps/label-map-folder.js';
 export type { LabelMap } from './label-maps/png-values.js';

@@ -1,3 +1,4 @@
+export { checkedKernels } from './checked-kernels.js';
 export { bothAxes, type ConvolutionMeasures, convolutionMeasures } from './convolution-measures.js';
 export { describeKernels, type KernelDescription } from './describe-kernels.js';
 export type { KernelRuntime } from './kernel-runtime.js';

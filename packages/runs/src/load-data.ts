@@ -1,5 +1,5 @@
 import { LocalgradError } from '@localgrad/core';
-import { checkDataset, type DatasetOptions, type DatasetSplits, prepareSplits } from '@localgrad/data';
+import { checkDataset, checkSplits, type DatasetOptions, type DatasetSplits, prepareSplits } from '@localgrad/data';
 import { configError } from './config/config-error.js';
 import { imageFolderOf } from './config/image-folder.js';
 import { inTermsOfKeys, keyErrorOf } from './config/option-keys.js';
@@ -25,7 +25,9 @@ function loadSplits(config: RunConfig, names: NameOptions): Promise<RunSplits> {
       const splits = await readImages(config, names);
       checkDataset(splits.train);
       checkDataset(splits.test);
-      return prepareSplits(splits, withValues(options));
+      const prepared = prepareSplits(splits, withValues(options));
+      checkSplits(prepared);
+      return prepared;
     }
     if (dataFolder !== undefined) {
       throw configError('dataFolder', `has no effect on '${dataset}', which is the folder itself; omit it.`);

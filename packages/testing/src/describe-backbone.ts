@@ -2,6 +2,7 @@ import {
   at,
   type BackboneFactory,
   type Block,
+  buildBackbone,
   createNetwork,
   evaluationMode,
   resolvePartition,
@@ -36,7 +37,7 @@ export function describeBackbone(
   const { inputShape = [8, 8, 3], classes = 4, gradients = {}, timeout = defaultTimeout } = options;
   const build = (seed = 1) => {
     const scope = createScope(seed);
-    return { scope, backbone: create().build({ inputShape, classes, scope }) };
+    return { scope, backbone: buildBackbone(create(), { inputShape, classes, scope }) };
   };
   const draw = (seed: number, shape: readonly [number, number, number] = inputShape, batch = 6) => {
     const random = createRandom(seed, 'images');
@@ -113,7 +114,7 @@ export function describeBackbone(
       const tensors = tf.memory().numTensors;
       const sized = networkForImages(createNetwork(backbone, [backbone.blocks.length]), larger);
       expect(tf.memory().numTensors).toBe(tensors);
-      const other = create().build({ inputShape: larger, classes, scope: createScope(1) });
+      const other = buildBackbone(create(), { inputShape: larger, classes, scope: createScope(1) });
       const x = draw(7, larger, 2);
       const expected = await read(predict(createNetwork(other, [other.blocks.length]), x));
       expect(await read(predict(sized, x))).toEqual(expected);

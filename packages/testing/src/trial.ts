@@ -1,6 +1,7 @@
 import { cifarResNet } from '@localgrad/backbones';
 import {
   type BackboneFactory,
+  buildBackbone,
   type Clock,
   classifierObjective,
   clockAt,
@@ -10,6 +11,7 @@ import {
   type LocalLearningMethod,
   type Network,
   type Optimizer,
+  planOf,
   resolvePartition,
   startOfTraining,
   type TrainingPlan,
@@ -62,9 +64,9 @@ export interface Trial {
 export function createTrial(method: LocalLearningMethod, options: TrialOptions = {}): Trial {
   const { modules = 4, seed = 1, backbone = trialBackbone, rewrite } = options;
   const scope = createScope(seed);
-  const built = backbone.build({ inputShape: imageShape, classes, scope });
+  const built = buildBackbone(backbone, { inputShape: imageShape, classes, scope });
   const network = createNetwork(built, resolvePartition(built.blocks, { modules }));
-  const plan = method.plan(network);
+  const plan = planOf(method, network);
   const compiled = compilePlan(network, rewrite === undefined ? plan : rewrite(plan), { scope });
   const dispose = () => {
     for (const parameter of scope.all().values()) parameter.dispose();

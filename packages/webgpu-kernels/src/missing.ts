@@ -12,3 +12,6 @@ export const rectified = `${isMissing}
 /** WGSL: NaN, from the bits in the uniform `missingBits`, since a constant NaN does not compile. */
 export const missing = 'bitcast<f32>(uniforms.missingBits)';
 export const missingBits = 0x7fc00000;
+
+/** −∞ as the uniform `minusInfinityBits`: constants of shaders are finite. */
+export const minusInfinityBits = 0xff800000;

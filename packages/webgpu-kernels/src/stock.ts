@@ -1,7 +1,9 @@
 import { replaceStockKernels } from '@localgrad/kernels';
 import { cast, getKernel, type Tensor, type TensorInfo, tidy, util } from '@tensorflow/tfjs';
-import { isMissing, missing, missingBits } from './missing.js';
+import { isMissing, minusInfinityBits, missing, missingBits } from './missing.js';
 import { runElementwise, runProgram, type WebGpuBackend } from './program.js';
+import { poolingKernels } from './stock-pooling.js';
+import { productKernels } from './stock-products.js';
 
 /** WGSL bodies for values other than NaN, as in TensorFlow.js. */
 const functions: Readonly<Record<string, string>> = {
@@ -20,8 +22,6 @@ const functions: Readonly<Record<string, string>> = {
     if (value < -threshold) { value = exp(value); }
     else if (value <= threshold) { value = log(exp(value) + 1.0); }`,
 };
-
-const minusInfinityBits = 0xff800000;
 
 /** Along the last axis, one workgroup per row; a row with NaN or +∞, or of −∞ alone, becomes NaN. */
 function softmax(backend: WebGpuBackend, logits: Tensor): TensorInfo {
@@ -110,7 +110,8 @@ function ofIntegers(name: string, x: Tensor, compute: (x: Tensor) => Tensor): Te
 }
 
 /**
- * Replaces kernels of TensorFlow.js that return 0, infinity or other numbers for NaN by versions that propagate it.
+ * Replaces kernels of TensorFlow.js that return 0, infinity or other numbers for NaN by versions that propagate it, and those of
+ * products and pooling that are wrong or end the backend for some shapes.
  * `tf.logSoftmax` calls the logarithm. Returns a function that restores them.
  */
 export function registerStockOperations(backend: WebGpuBackend): () => void {
@@ -136,6 +137,8 @@ export function registerStockOperations(backend: WebGpuBackend): () => void {
   });
   return replaceStockKernels('webgpu', {
     ...Object.fromEntries(kernels),
+    ...productKernels(),
+    ...poolingKernels(backend),
     Cast: castTo(backend),
     Softmax: ({ inputs }: { inputs: { logits: TensorInfo } }) => softmax(backend, inputs.logits as never),
   });

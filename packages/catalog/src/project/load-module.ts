@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { errorCodeOf, LocalgradError, messageOf } from '@localgrad/core';
+import { errorCodeOf, LocalgradError, locatedMessageOf, messageOf } from '@localgrad/core';
 import { resolve as resolveImport } from 'import-meta-resolve';
 import { describeModule, type ExternalModule } from './external-module.js';
 
@@ -46,11 +46,18 @@ async function importModule(name: string, url: string): Promise<LoadedModule> {
     const isMissing = errorCodeOf(cause) === 'ERR_MODULE_NOT_FOUND';
     throw new LocalgradError(
       isMissing ? 'missing-dependency' : 'invalid-option',
-      `'${name}' cannot be imported: ${messageOf(cause)}`,
+      `'${name}' cannot be imported: ${problemOf(name, cause)}`,
       { name, url },
       { cause },
     );
   }
+}
+
+/** Node does not tell programs where a file has an error of syntax. */
+function problemOf(name: string, cause: unknown): string {
+  const text = locatedMessageOf(cause);
+  const isPlaced = text !== messageOf(cause) || !(cause instanceof SyntaxError);
+  return isPlaced ? text : `${text}. The command 'node --check ${name}' shows the line`;
 }
 
 function cureFor(name: string, project: string): string {
@@ -59,10 +66,18 @@ function cureFor(name: string, project: string): string {
     : `If it is a package, install it: npm install ${name}.`;
 }
 
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
 function locate(name: string, project: string, label: string): string {
   const where = { name, project };
   if (name.startsWith('.') || isAbsolute(name)) {
     const file = resolve(project, name);
+    if (isFolder(file)) {
+      const message = `'${name}' is a folder; a file is required, e.g. '${name.replace(/\/$/, '')}/index.mjs'.`;
+      throw new LocalgradError('invalid-option', message, where);
+    }
     if (existsSync(file)) return pathToFileURL(file).href;
     const message = `There is no file '${name}' in ${project}. Paths are relative to that folder.`;
     throw new LocalgradError('missing-dependency', message, where);

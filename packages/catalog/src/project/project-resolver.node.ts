@@ -51,11 +51,11 @@ export function projectResolver({ project = process.cwd() }: ProjectOptions = {}
 /** A catalog entry for the export of a module. */
 function tablesOf(table: TableName, name: string, { exports }: LoadedModule): Tables {
   const entries = (kind: TableName) => {
-    const create = exportedFactory(kind, name, exports);
+    const create = exportedFactory(kind, exports);
     return create === undefined ? {} : { [name]: { description: `From '${name}'.`, create } };
   };
   if (!isMethodTable(table)) {
-    if (exportedFactory(table, name, exports) === undefined) throw noExport(table, name, exports);
+    if (exportedFactory(table, exports) === undefined) throw noExport(table, name, exports);
     return { [table]: entries(table) };
   }
   const own = { methods: entries('methods'), decorators: entries('decorators') };

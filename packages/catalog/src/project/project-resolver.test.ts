@@ -109,6 +109,11 @@ describe('projectResolver', () => {
       "'fashion-mnsit' is neither a data set of localgrad nor a package",
     ],
     [{ method: '"here.mjs"' }, 'missing-dependency', "Paths start with a dot: './here.mjs'."],
+    [
+      { optimizer: './photos' },
+      'invalid-option',
+      "'./photos' is a folder; a file is required, e.g. './photos/index.mjs'.",
+    ],
     [{ optimizer: './absent.mjs' }, 'missing-dependency', "There is no file './absent.mjs' in "],
     [{ method: 'acme-closed' }, 'missing-dependency', 'cannot be resolved'],
     [
@@ -147,6 +152,71 @@ describe('projectResolver', () => {
       "The backbone that 'acme-odd' creates is 3. Expected: (options) => BackboneFactory.",
     );
     await expect(odd.dataset('acme-odd')).rejects.toThrow("The data set that 'acme-odd' creates is 3.");
+  });
+
+  it('says how to repair a factory that is asynchronous, returns nothing or contains a mistake', async () => {
+    await write('none.mjs', 'export default () => {};\nexport const decorator = () => {};');
+    await write('wrong.mjs', 'export default (options) =>\n  options.more.width;');
+    await write('late.mjs', 'export default async () => ({});');
+    await write(
+      'promises.mjs',
+      'const later = async () => 1;\nexport default () => ({ config: {}, train: later(), test: later() });',
+    );
+    const of = async (name: string) => {
+      const request = { method: name, backbone: name, dataset: name, optimizer: name, schedule: name };
+      return (await extend(request)).catalog;
+    };
+    const none = await of('./none.mjs');
+    for (const kind of ['method', 'backbone', 'optimizer', 'schedule', 'head'] as const) {
+      const catalog = kind === 'head' ? (await extend({ head: './none.mjs' })).catalog : none;
+      expect(() => catalog[kind]('./none.mjs')).toThrow(
+        `The ${kind} that './none.mjs' creates is undefined; a function without 'return' returns nothing.`,
+      );
+    }
+    expect(() => none.method('./none.mjs(dgl)')).toThrow("The decorator that './none.mjs' creates is undefined;");
+    const wrong = await of('./wrong.mjs');
+    const place = '(wrong.mjs:2:16)';
+    for (const kind of ['method', 'backbone', 'optimizer', 'schedule'] as const) {
+      expect(() => wrong[kind]('./wrong.mjs')).toThrow(
+        `The ${kind} factory of './wrong.mjs' failed: Cannot read properties of undefined (reading 'width') ${place}`,
+      );
+    }
+    await expect(wrong.dataset('./wrong.mjs')).rejects.toMatchObject({
+      code: 'invalid-data',
+      message: expect.stringContaining(place),
+    });
+    expect(() => wrong.backbone('./none.mjs')).toThrow('Unknown backbone');
+    const late = await of('./late.mjs');
+    expect(() => late.backbone('./late.mjs')).toThrow(
+      'must not be async. Return the backbone itself, and await what it needs where the module is loaded.',
+    );
+    await expect((await of('./promises.mjs')).dataset('./promises.mjs')).rejects.toThrow(
+      "The data set that './promises.mjs' creates has a Promise as 'train'; await it.",
+    );
+  });
+
+  it('checks what the functions of a created thing return', async () => {
+    const built = (content: string) => `({ name: 'mine', config: {}, specVersion: 'v1', ${content} })`;
+    await write('empty.mjs', `export default () => ${built('build() {}, plan() {}')};`);
+    const { catalog } = await extend({ method: './empty.mjs', backbone: './empty.mjs' });
+    const options = { inputShape: [4, 4, 1], classes: 2, scope: {} as never } as const;
+    expect(() => catalog.backbone('./empty.mjs').build(options)).toThrow(
+      "Backbone 'mine': the result of build is undefined",
+    );
+    expect(() => catalog.method('mlm("./empty.mjs")').plan({ modules: [] } as never)).toThrow(
+      "The plan of method 'mine' is undefined",
+    );
+    const { catalog: heads } = await extend({ head: './empty.mjs' });
+    expect(() => heads.head('./empty.mjs').build({ module: 1 } as never, {} as never)).toThrow(
+      "The head factory 'mine' on module 1 built no head: it is undefined",
+    );
+  });
+
+  it('names the kind of an export that is not a function', async () => {
+    await write('objects.mjs', 'export const optimizer = {};');
+    await expect(extend({ optimizer: './objects.mjs' })).rejects.toThrow(
+      "To be used as an optimizer it needs the export 'optimizer' or a default export that is a function, not object: (options) => Optimizer.",
+    );
   });
 
   it('rejects a decorator without a method, and a method used as a decorator', async () => {

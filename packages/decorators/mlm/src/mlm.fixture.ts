@@ -33,7 +33,7 @@ const blocks = Array.from(
   (_, index) =>
     ({
       reference: index === 0 ? [0, 0] : [1, index - 1],
-      block: { inputShape: shape, outputShape: shape },
+      block: { name: `block${index}`, inputShape: shape, outputShape: shape },
     }) as unknown as BackboneBlock,
 );
 /** Five modules, with the stem in the first one. */

@@ -16,7 +16,10 @@ describe('windows within a stage', () => {
   ];
   const staged = (sizes: readonly number[]) => {
     const shape = [4, 4, 2];
-    const members = references.map((reference) => ({ reference, block: { inputShape: shape, outputShape: shape } }));
+    const members = references.map((reference) => ({
+      reference,
+      block: { name: `block${reference}`, inputShape: shape, outputShape: shape },
+    }));
     return createNetwork({ inputShape: shape, blocks: members } as unknown as Backbone, sizes);
   };
   const spansOf = (options: MlmOptions, sizes: readonly number[] = [1, 1, 1, 1, 1, 1, 1, 1]) => {

@@ -130,15 +130,29 @@ async function readPairs(
   const maps = new Set(await filesBelow(join(folder, layout.maps, part)));
   const chosen = found.map((image) => {
     const stem = image.replace(end, '');
-    const known = layout.mapEnds.find((one) => maps.has(`${stem}${one.end}.png`));
-    if (known !== undefined) return { path: join(folder, layout.maps, part, `${stem}${known.end}.png`), ...known };
-    const expected = layout.mapEnds.map((one) => join(folder, layout.maps, part, `${stem}${one.end}.png`));
+    const candidates = layout.mapEnds.map((one) => ({ ...one, name: `${stem}${one.end}.png` }));
+    const known = candidates.find(({ name }) => maps.has(name));
+    const expected = candidates.map(({ name }) => join(folder, layout.maps, part, name));
+    return {
+      image,
+      expected,
+      path: join(folder, layout.maps, part, known?.name ?? ''),
+      classOf: known?.classOf,
+      known,
+    };
+  });
+  const [first, ...others] = chosen.filter(({ known }) => known === undefined);
+  if (first !== undefined) {
+    const more =
+      others.length === 0
+        ? ''
+        : ` ${others.length} more ${others.length === 1 ? 'image has' : 'images have'} none either.`;
     throw new LocalgradError(
       'invalid-data',
-      `${join(folder, layout.images, part, image)} has no label map. Expected ${expected.join(' or ')}.`,
-      { path: image, expected },
+      `${join(folder, layout.images, part, first.image)} has no label map. Expected ${first.expected.join(' or ')}.${more}`,
+      { path: first.image, expected: first.expected, images: [first, ...others].map(({ image }) => image) },
     );
-  });
+  }
   const locate = (index: number) => join(folder, layout.images, part, found[index] ?? '');
   const locateMap = (index: number) => chosen[index]?.path ?? folder;
   const readMap = async (index: number) => {

@@ -118,6 +118,9 @@ describe('a folder of images and label maps', () => {
     expect(await problem()).toMatch(/0\.png: expected a PNG label map.*found colors or transparency/);
     rmSync(join(folder, 'masks', 'train', 'city', '0.png'));
     expect(await problem()).toMatch(/images.train.city.0\.png has no label map\. Expected .*masks.train.city.0\.png/);
+    await writePairs({ train: 3, test: 1 });
+    for (const name of ['0.png', '1.png']) rmSync(join(folder, 'masks', 'train', 'city', name));
+    expect(await problem()).toMatch(/0\.png has no label map\..* 1 more image has none either\.$/);
     for (const [text, message] of [
       ['sky', /has 1 classes/],
       ['sky\n\nground', /has no name in line 2/],

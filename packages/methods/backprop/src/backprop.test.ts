@@ -6,11 +6,10 @@ const shape = [1, 1, 1];
 
 /** Backpropagation only uses the number of modules. */
 const network = (modules: number) => {
-  const block = { inputShape: shape, outputShape: shape };
-  const blocks = Array.from(
-    { length: modules },
-    (_, index) => ({ reference: [1, index], block }) as unknown as BackboneBlock,
-  );
+  const blocks = Array.from({ length: modules }, (_, index) => {
+    const block = { name: `block${index}`, inputShape: shape, outputShape: shape };
+    return { reference: [1, index], block } as unknown as BackboneBlock;
+  });
   return createNetwork({ inputShape: shape, blocks } as unknown as Backbone, Array<number>(modules).fill(1));
 };
 

@@ -12,7 +12,7 @@ const shapes = [
 ] as const;
 const inputShape = [32, 32, 3];
 const blocks = shapes.map((outputShape, index) => {
-  const block = { inputShape: shapes[index - 1] ?? inputShape, outputShape };
+  const block = { name: `block${index}`, inputShape: shapes[index - 1] ?? inputShape, outputShape };
   return { reference: [1, index], block } as unknown as BackboneBlock;
 });
 const network = createNetwork({ inputShape, blocks } as unknown as Backbone, [1, 1, 1, 1]);

@@ -6,7 +6,7 @@ import { greedy } from './index.js';
 const widths = [16, 16, 32, 64];
 const inputShape = [8, 8, 3];
 const blocks = widths.map((channels, index) => {
-  const block = { inputShape: [8, 8, widths[index - 1] ?? 3], outputShape: [8, 8, channels] };
+  const block = { name: `block${index}`, inputShape: [8, 8, widths[index - 1] ?? 3], outputShape: [8, 8, channels] };
   return { reference: [1, index], block } as unknown as BackboneBlock;
 });
 const network = createNetwork({ inputShape, blocks } as unknown as Backbone, [1, 1, 1, 1]);

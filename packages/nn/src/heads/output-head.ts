@@ -1,4 +1,4 @@
-import type { BackboneFactory } from '@localgrad/core';
+import { type BackboneFactory, buildBackbone, buildHead } from '@localgrad/core';
 import type { NamedHeadFactory } from './named-heads.js';
 
 /**
@@ -12,7 +12,7 @@ export function withOutputHead(backbone: BackboneFactory, head: NamedHeadFactory
     name,
     config,
     build(options) {
-      const built = backbone.build(options);
+      const built = buildBackbone(backbone, options);
       const { inputShape } = built.classifier;
       const { classes, scope } = options;
       const context = {
@@ -24,7 +24,7 @@ export function withOutputHead(backbone: BackboneFactory, head: NamedHeadFactory
         classes,
         imageShape: options.inputShape,
       };
-      return { ...built, name, config, classifier: head.build(context, scope.scope('output')), factory };
+      return { ...built, name, config, classifier: buildHead(head, context, scope.scope('output')), factory };
     },
   };
   return factory;

@@ -23,6 +23,7 @@ export function explanationText(explanation: Explanation): string {
     ...synthesisLines(explanation.objectives),
     ...chainLines(explanation.objectives),
     ...phaseLines(explanation),
+    ...untrainedLines(explanation),
     ...budgetLines(explanation),
     ...asynchronyLines(explanation),
     ...pipelineLines(explanation),
@@ -164,6 +165,13 @@ function phaseLines({ phases = [], objectives }: Explanation): string[] {
     'below are the highest of all phases.',
     table,
   ];
+}
+
+function untrainedLines({ untrained, phases }: Explanation): string[] {
+  if (untrained === undefined) return [];
+  const { modules, classifier } = untrained;
+  const parts = [...modules.map((index) => `module ${index}`), ...(classifier ? ['the classifier'] : [])];
+  return ['', `Trained by no ${phases === undefined ? 'loss' : 'phase'}: ${parts.join(', ')}.`];
 }
 
 function budgetLines({ budget, expression }: Explanation): string[] {

@@ -1,4 +1,4 @@
-import { stockKernels, type TrainingKernels } from '@localgrad/kernels';
+import { checkedKernels, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import type { OperationRunner } from '../native-backend.js';
 import type { Variables } from '../variables.js';
 import { batchNormKernels } from './batch-norm.js';
@@ -19,7 +19,7 @@ export function createTensorflowKernels(run: OperationRunner, variables: Variabl
   const updates = updateKernels(run, variables);
   const convolutions = convolutionKernels(run);
   const hasGradients = hasGroupedGradients(convolutions);
-  const kernels = {
+  const kernels = checkedKernels({
     ...stockKernels,
     ...convolutions,
     ...groupedKernels(convolutions, hasGradients),
@@ -29,6 +29,6 @@ export function createTensorflowKernels(run: OperationRunner, variables: Variabl
     ...elementwiseKernels(run),
     ...updates,
     name: run.backend.isUsingGpuDevice ? 'tensorflow-gpu' : 'tensorflow',
-  };
+  });
   return { kernels, oneDnn: run.backend.isUsingGpuDevice ? undefined : hasGradients };
 }

@@ -1,3 +1,4 @@
+import { checkedKernels } from '@localgrad/kernels';
 import { binary as relaxed } from '../generated/relaxed-simd.js';
 import { binary as simd } from '../generated/simd.js';
 import { binary as threadedRelaxed } from '../generated/threaded-relaxed-simd.js';
@@ -59,7 +60,7 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
       ? await createThreadPool(module, functions, memory, { threads })
       : createSingleThreadPool(functions);
   const context = createContext(heap, pool);
-  return {
+  return checkedKernels<WasmTrainingKernels>({
     name: 'wasm-simd',
     threads: pool.threads,
     conv2d: (...values) => conv2d(context, ...values),
@@ -105,5 +106,5 @@ export async function createWasmTrainingKernels(heap: WasmHeap, options: KernelO
     adamUpdateAll: (requests) => adamUpdateAll(context, requests),
     blendAll: (requests) => blendAll(context, requests),
     dispose: () => pool.dispose(),
-  };
+  });
 }

@@ -1,4 +1,4 @@
-import { type StepRecorder, stockKernels, type TrainingKernels } from '@localgrad/kernels';
+import { checkedKernels, type StepRecorder, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import type { FlatStorage } from '../flat-storage.js';
 import type { WebGpuBackend } from '../program.js';
 import { WebGpuRecorder } from '../recording/recorder.js';
@@ -27,7 +27,7 @@ export function createWebGpuKernels(
 ): TrainingKernels & { readonly recorder: StepRecorder } {
   const recorder = new WebGpuRecorder(backend, storage);
   const updates = { backend, storage, recorder };
-  return {
+  return checkedKernels({
     name: 'webgpu',
     recorder,
     conv2d: (...values) => conv2d(backend, ...values),
@@ -67,5 +67,5 @@ export function createWebGpuKernels(
     sgdUpdateAll: (requests) => sgdUpdateAll(updates, requests),
     adamUpdateAll: (requests) => adamUpdateAll(updates, requests),
     blendAll: (requests) => blendAll(updates, requests),
-  };
+  });
 }

@@ -1,6 +1,6 @@
 import type { PoolingGeometry, Shape4 } from '@localgrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs';
-import { isMissing } from '../missing.js';
+import { isMissing, minusInfinityBits } from '../missing.js';
 import { runElementwise, type WebGpuBackend } from '../program.js';
 
 /** Sizes of the feature map, the output and the windows. */
@@ -72,9 +72,11 @@ export function maxPool(backend: WebGpuBackend, x: Tensor4D, geometry: PoolingGe
     key: 'maxPool',
     inputs: { x },
     outputShape: [x.shape[0], ...size, x.shape[3]],
-    integers: integers(x.shape, size, geometry),
+    integers: { ...integers(x.shape, size, geometry), minusInfinityBits },
     declarations,
     body: `${outputPlace}${findLargest}
+      // A window of padding alone, which only TensorFlow.js pooling has.
+      if (cells.x > cells.z || cells.y > cells.w) { best = bitcast<u32>(uniforms.minusInfinityBits); }
       result[index] = bitcast<f32>(best);`,
   });
 }

@@ -75,6 +75,29 @@ describe('localgrad data', () => {
     expect(from.stderr).toContain(`${join(photos, 'cifar-10-binary.tar.gz')} was not found`);
   });
 
+  it('check lists every image that cannot be used, and writes nothing', async () => {
+    const broken = join(root, 'broken');
+    cpSync(photos, broken, { recursive: true });
+    const [first = '', second = ''] = readdirSync(join(broken, 'cat'));
+    for (const name of [first, second]) writeFileSync(join(broken, 'cat', name), 'no image');
+    const output = join(root, 'broken.png');
+    const { stderr, exitCode } = await data('check', broken, '--output', output);
+    expect(exitCode).toBe(1);
+    const total = [...readdirSync(join(broken, 'cat')), ...readdirSync(join(broken, 'dog'))].length;
+    expect(stderr).toMatch(
+      `localgrad: 2 of the ${total} images in '${broken}' cannot be used. Replace or remove them:`,
+    );
+    for (const name of [first, second]) expect(stderr).toContain(`${join(broken, 'cat', name)}: expected an image`);
+    expect(existsSync(output)).toBe(false);
+    for (let index = 0; index < 30; index++) writeFileSync(join(broken, 'dog', `${index}.jpg`), 'no image');
+    const many = await data('check', broken, '--output', output);
+    expect(many.stderr).toContain('… and 12 more; --json lists all of them.');
+    expect(many.stderr.split('\n').filter((line) => line.includes(': expected an image'))).toHaveLength(20);
+    const { error } = JSON.parse((await data('check', broken, '--output', output, '--json')).stdout);
+    expect(error.details).toMatchObject({ images: total + 30, problems: expect.any(Array) });
+    expect(error.details.problems).toHaveLength(32);
+  });
+
   it('check counts classes and writes a contact sheet that decodes', async () => {
     const output = join(root, 'sheet.png');
     const { stdout, exitCode } = await data('check', photos, '--size', '24', '--output', output);
