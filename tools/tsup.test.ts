@@ -27,9 +27,12 @@ async function importsOf(name: string): Promise<string[]> {
   return [...new Set(imports)].filter((path) => !path.startsWith('.')).sort();
 }
 
-it.each(['backends', 'catalog', 'data', 'wasm-kernels'])('the browser build of %s imports no module of Node', async (name) => {
-  const imports = await importsOf(name);
-  expect(imports).toContain('@localgrad/core');
-  const modules = new Set([...builtinModules, '@localgrad/core/folders', '@localgrad/core/downloads']);
-  expect(imports.filter((path) => path.startsWith('node:') || modules.has(path))).toEqual([]);
-});
+it.each(['backends', 'catalog', 'data', 'wasm-kernels'])(
+  'the browser build of %s imports no module of Node',
+  async (name) => {
+    const imports = await importsOf(name);
+    expect(imports).toContain('@localgrad/core');
+    const modules = new Set([...builtinModules, '@localgrad/core/folders', '@localgrad/core/downloads']);
+    expect(imports.filter((path) => path.startsWith('node:') || modules.has(path))).toEqual([]);
+  },
+);
