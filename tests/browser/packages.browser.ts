@@ -33,7 +33,11 @@ describe.skipIf(obstacle !== undefined)('the example of a web page, built by Vit
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'localgrad-browser-'));
-    const rolldownOptions = { onwarn: ({ message = '' }: Rolldown.RolldownLog) => void warnings.push(message) };
+    const rolldownOptions = {
+      onLog(level: Rolldown.LogLevel, { message = '' }: Rolldown.RolldownLog) {
+        if (level === 'warn') warnings.push(message);
+      },
+    };
     await build({
       root: example,
       logLevel: 'silent',
