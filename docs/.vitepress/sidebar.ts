@@ -79,6 +79,7 @@ export function sidebar(): DefaultTheme.Sidebar {
         guide('determinism'),
         guide('backends'),
         guide('data'),
+        guide('trained-networks'),
         guide('pytorch'),
         guide('troubleshooting'),
       ]),

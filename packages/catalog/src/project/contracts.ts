@@ -72,6 +72,15 @@ export function exportedFactory<Name extends TableName>(
 /** An error for a module that does not export this kind of thing. */
 export function noExport(table: TableName, name: string, exports: Exports): LocalgradError {
   const { export: own, signature } = contracts[table];
+  const wrong =
+    exports[own] !== undefined ? own : table !== 'decorators' && exports.default !== undefined ? 'default' : undefined;
+  if (wrong !== undefined) {
+    return new LocalgradError(
+      'invalid-option',
+      `The export '${wrong}' of '${name}' is not a function. To be used as a ${labels[table]} it must be a factory, ${signature}.`,
+      { name, export: wrong },
+    );
+  }
   const found = Object.keys(exports).join(', ') || 'nothing';
   const orDefault = table === 'decorators' ? '' : ' or a default export';
   return new LocalgradError(

@@ -46,11 +46,18 @@ async function importModule(name: string, url: string): Promise<LoadedModule> {
     const isMissing = errorCodeOf(cause) === 'ERR_MODULE_NOT_FOUND';
     throw new LocalgradError(
       isMissing ? 'missing-dependency' : 'invalid-option',
-      `'${name}' cannot be imported: ${messageOf(cause)}`,
+      `'${name}' cannot be imported: ${importProblem(cause, url)}`,
       { name, url },
       { cause },
     );
   }
+}
+
+/** Why a module could not be imported, for messages. */
+export function importProblem(cause: unknown, url: string): string {
+  return errorCodeOf(cause) === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[mc]?tsx?$/.test(url)
+    ? `Node ${process.versions.node} runs no TypeScript. Compile it first, e.g. with npx tsc, and name the .js file.`
+    : messageOf(cause);
 }
 
 function cureFor(name: string, project: string): string {

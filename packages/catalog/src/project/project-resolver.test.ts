@@ -38,6 +38,8 @@ beforeAll(async () => {
   });
   await mkdir(join(project, 'photos'));
   await addPackage('acme-empty', 'export const nothing = 3;');
+  await addPackage('acme-ready', `const options = {};\nexport const method = ${own('acme-ready')};`);
+  await addPackage('acme-default', `const options = {};\nexport default ${own('acme-default')};`);
   await addPackage('acme-old', `export default (options) => ${own('acme-old', 'v0')};`);
   await addPackage('acme-odd', 'export default () => 3;');
   await addPackage('acme-async', `export default async (options) => ${own('acme-async')};`);
@@ -121,6 +123,12 @@ describe('projectResolver', () => {
       'invalid-option',
       "exports method. To be used as a backbone it needs the export 'backbone'",
     ],
+    [
+      { method: 'acme-ready' },
+      'invalid-option',
+      "The export 'method' of 'acme-ready' is not a function. To be used as a method it must be a factory, (options) => LocalLearningMethod.",
+    ],
+    [{ method: 'acme-default' }, 'invalid-option', "The export 'default' of 'acme-default' is not a function."],
     [{ method: 'acme-broken' }, 'invalid-option', 'cannot be imported: it is broken'],
     [
       { method: 'dlg' },

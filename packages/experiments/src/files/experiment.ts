@@ -133,6 +133,16 @@ const nestedKeys: Readonly<Record<string, readonly string[]>> = {
   earlyStopping: Object.keys(earlyStopping.unwrap().shape),
 };
 
+/** Flags of `train` that have other names here. */
+const renamed: Readonly<Record<string, string>> = { checkpointEpochs: 'everyEpochs', checkpointSteps: 'everySteps' };
+
+/** Where a flag of `train` that is no key of a run belongs; undefined for others. */
+function ownKeyOf(key: string): string | undefined {
+  const name = renamed[key] ?? key;
+  const own = (['checkpoints', 'trackers'] as const).find((one) => nestedKeys[one]?.includes(name));
+  return own === undefined ? undefined : `'${key}' is not given here: write ${own}: { ${name}: … } in the file`;
+}
+
 /** Wrong keys that are looked at; each costs a search for similar names. */
 const mostIssues = 100;
 
@@ -150,7 +160,8 @@ function checkKeys(document: YamlDocument, input: ExperimentInput, schema: RunSc
           message: "'seed' is not given here: list seeds under 'seeds'",
         });
       else if (![...allowed, ...more].includes(key)) {
-        issues.push({ path: [...path, key], isKey: true, message: unknownKey(key, [...more, ...allowed]) });
+        const message = ownKeyOf(key) ?? unknownKey(key, [...more, ...allowed]);
+        issues.push({ path: [...path, key], isKey: true, message });
       }
     }
   };
