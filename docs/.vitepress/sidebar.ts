@@ -80,6 +80,7 @@ export function sidebar(): DefaultTheme.Sidebar {
         guide('backends'),
         guide('data'),
         guide('trained-networks'),
+        guide('browser'),
         guide('pytorch'),
         guide('troubleshooting'),
       ]),
