@@ -25,7 +25,9 @@ const [batch] = createBatches(test, { batchSize: 40, normalization: description.
 const [first] = tf.argMax(predict(network, batch.images), 1).dataSync();
 
 // The same with TensorFlow.js alone; in a page, loadLayersModel('web-model/model.json').
-const { modelTopology, weightsManifest, userDefinedMetadata } = JSON.parse(await readFile('web-model/model.json', 'utf8'));
+const { modelTopology, weightsManifest, userDefinedMetadata } = JSON.parse(
+  await readFile('web-model/model.json', 'utf8'),
+);
 const { buffer: weightData } = new Uint8Array(await readFile('web-model/weights.bin'));
 const files = { modelTopology, weightSpecs: weightsManifest[0].weights, weightData, userDefinedMetadata };
 const model = await tf.loadLayersModel(tf.io.fromMemory(files));

@@ -12,6 +12,7 @@ import type { z } from 'zod';
 import { checkEarlyStopping } from './check-early-stopping.js';
 import { checkCount } from './count.js';
 import { type Draft, draftsOf, labelProblem } from './drafts.js';
+import { nestedKeys, ownKeyOf } from './experiment-keys.js';
 import { type ExperimentInput, experimentKeys, experimentSchema } from './experiment-schema.js';
 import { type Factor, factorsOf } from './factors.js';
 import { withOverrides } from './overrides.js';
@@ -122,25 +123,6 @@ export async function parseExperiment(text: string, file: string, options: Parse
     source: text,
     overrides: options.overrides ?? [],
   };
-}
-
-const { compare, checkpoints, trackers, search, earlyStopping } = experimentSchema.shape;
-const nestedKeys: Readonly<Record<string, readonly string[]>> = {
-  compare: Object.keys(compare.unwrap().shape),
-  checkpoints: Object.keys(checkpoints.unwrap().shape),
-  trackers: Object.keys(trackers.unwrap().shape),
-  search: Object.keys(search.unwrap().shape),
-  earlyStopping: Object.keys(earlyStopping.unwrap().shape),
-};
-
-/** Flags of `train` that have other names here. */
-const renamed: Readonly<Record<string, string>> = { checkpointEpochs: 'everyEpochs', checkpointSteps: 'everySteps' };
-
-/** Where a flag of `train` that is no key of a run belongs; undefined for others. */
-function ownKeyOf(key: string): string | undefined {
-  const name = renamed[key] ?? key;
-  const own = (['checkpoints', 'trackers'] as const).find((one) => nestedKeys[one]?.includes(name));
-  return own === undefined ? undefined : `'${key}' is not given here: write ${own}: { ${name}: … } in the file`;
 }
 
 /** Wrong keys that are looked at; each costs a search for similar names. */
