@@ -12,27 +12,33 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Everything that the files of the browser build of a package import from elsewhere. */
-async function importsOf(name: string): Promise<string[]> {
+/** The files of the browser build of a package. */
+async function filesOf(name: string): Promise<string[]> {
   const source = join(import.meta.dirname, '../packages', name, 'src/index.ts');
   await build({
     ...browserBuild,
-    ...{ config: false, silent: true, sourcemap: false, external: [/^@/] },
+    ...{ config: false, silent: true, external: [/^@/] },
     ...{ entry: { index: source }, outDir: join(folder, name) },
   });
-  const imports = readdirSync(join(folder, name)).flatMap((file) => {
-    const code = readFileSync(join(folder, name, file), 'utf8');
-    return [...code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g)].map(([, path = '']) => path);
-  });
+  return readdirSync(join(folder, name)).map((file) => readFileSync(join(folder, name, file), 'utf8'));
+}
+
+/** Everything that files import from elsewhere. */
+function importsOf(files: readonly string[]): string[] {
+  const imports = files.flatMap((code) =>
+    [...code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g)].map(([, path = '']) => path),
+  );
   return [...new Set(imports)].filter((path) => !path.startsWith('.')).sort();
 }
 
 it.each(['backends', 'catalog', 'data', 'wasm-kernels'])(
-  'the browser build of %s imports no module of Node',
+  'the browser build of %s imports no module of Node, and names no source map, as none is published',
   async (name) => {
-    const imports = await importsOf(name);
+    const files = await filesOf(name);
+    const imports = importsOf(files);
     expect(imports).toContain('@localgrad/core');
     const modules = new Set([...builtinModules, '@localgrad/core/folders', '@localgrad/core/downloads']);
     expect(imports.filter((path) => path.startsWith('node:') || modules.has(path))).toEqual([]);
+    expect(files.filter((code) => code.includes('sourceMappingURL'))).toEqual([]);
   },
 );

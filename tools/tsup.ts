@@ -16,7 +16,8 @@ const common: Options = {
   format: ['esm'],
   // Types are built by tools/build-types.mjs, because running the code needs none.
   dts: false,
-  sourcemap: true,
+  // Maps would not be published, and bundlers warn about files that name missing ones.
+  sourcemap: false,
   clean: false,
   treeshake: true,
   target: 'node20',
