@@ -79,6 +79,8 @@ export function sidebar(): DefaultTheme.Sidebar {
         guide('determinism'),
         guide('backends'),
         guide('data'),
+        guide('trained-networks'),
+        guide('browser'),
         guide('pytorch'),
         guide('troubleshooting'),
       ]),

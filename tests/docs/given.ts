@@ -47,6 +47,7 @@ const types: Readonly<Record<string, readonly string[]>> = {
 
 /** `options` stands for the options of what the page is about. */
 const optionsOf: Readonly<Record<string, string>> = {
+  'docs/browser.md': "import('@localgrad/train').TrainOptions",
   'packages/asynchronous/README.md': "import('@localgrad/train').TrainOptions",
   'packages/bench/README.md': "Parameters<typeof import('@localgrad/bench').benchStep>[0]",
   'packages/trackers/README.md': "import('@localgrad/train').TrainOptions",

@@ -32,6 +32,7 @@ const expected: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     'mlm(own) ./own-method.mjs',
   ],
   'run.mjs': [/^run [0-9a-f]{12}: finished, test accuracy [\d.]+, resumed 1 time$/],
+  'predict.mjs': [/^first image: (.+); with TensorFlow\.js alone: \1$/],
   'own-model.mjs': [
     /^module 0: stem_relu/,
     /^module 1: /,

@@ -94,6 +94,7 @@ async function inspectTarballs() {
     check(`${name} has no install scripts`, scripts.length === 0, scripts.join());
     const text = run('tar', ['-xzOf', tarball, '--wildcards', 'package/dist/*.js'], work).stdout;
     check(`${name} contains no path of the build machine`, !text.includes(root), root);
+    check(`${name} names no source map, as it contains none`, !text.includes('sourceMappingURL'));
     await checkTarball(name, tarball);
   }
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { createPackage, RequestError } from './create-package.js';
 import { type Kind, kinds, type Language, languages } from './kinds.js';
+import { nextSteps } from './next-steps.js';
 
 interface Flags {
   readonly kind: Kind;
@@ -24,15 +25,8 @@ Examples:
   )
   .action((folder: string, { kind, language, name }: Flags) => {
     const created = createPackage({ folder, kind, language, ...(name === undefined ? {} : { name }) });
-    const build = language === 'typescript' ? 'npm run build          # into dist/\n  ' : '';
-    process.stdout.write(`Created ${created.name} in ${folder}: ${created.files.join(', ')}
-
-Next:
-  cd ${folder}
-  npm install
-  npm test               # passes already; then make src/index.${language === 'typescript' ? 'ts' : 'js'} yours
-  ${build}cd .. && npx localgrad train --modules 4 ${created.use}
-`);
+    const next = nextSteps(created, folder, process.cwd());
+    process.stdout.write(`Created ${created.name} in ${folder}: ${created.files.join(', ')}\n\n${next}`);
   });
 
 try {

@@ -47,8 +47,14 @@ describe('createPackage', () => {
   it('uses the given package name, and shows its folder in the command to run', () => {
     const created = createPackage({ folder: join(place, 'a folder'), name: '@acme/localgrad-own' });
     expect(created.name).toBe('@acme/localgrad-own');
-    expect(created.use).toContain(`\\"./`);
+    expect(created.use).toContain(`\\"${place}/a folder/dist/index.js\\"`);
     expect(read('a folder', 'src', 'index.ts')).toContain("'@acme/localgrad-own'");
+  });
+
+  it('takes the scope of the package from the folder', () => {
+    const created = createPackage({ folder: join(place, '@acme', 'localgrad-own') });
+    expect(created.name).toBe('@acme/localgrad-own');
+    expect(created.use).toContain(`mlaan(${place}/@acme/localgrad-own/dist/index.js)`);
   });
 
   it('writes nothing into a folder that contains something', () => {

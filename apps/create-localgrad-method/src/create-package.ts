@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { descriptions, entryOf, type Kind, kinds, type Language, languages } from './kinds.js';
 import { filesOf } from './package-files.js';
 
 export interface PackageRequest {
-  /** The folder to create; its last part is the package's name, unless `name` says otherwise. */
+  /** The folder to create; its last part is the package's name, with the one before if that is a scope, unless `name` says otherwise. */
   readonly folder: string;
   /** The package's name on npm, e.g. `@acme/localgrad-prototypes`. */
   readonly name?: string;
@@ -44,7 +44,7 @@ export function createPackage(request: PackageRequest): CreatedPackage {
   requireOneOf('language', language, languages);
   if (request.folder.trim() === '') throw new RequestError('The folder has no name: pass e.g. localgrad-prototypes.');
   const folder = resolve(request.folder);
-  const name = request.name ?? basename(folder);
+  const name = request.name ?? nameOf(folder);
   requirePackageName(name);
   requireEmpty(folder, request.folder);
   const files = filesOf({ name, kind, language });
@@ -53,8 +53,15 @@ export function createPackage(request: PackageRequest): CreatedPackage {
     createFolder(dirname(file));
     writeFileSync(file, text, { flag: 'wx' });
   }
-  const built = `./${request.folder.replace(/^\.\//, '').replace(/\/+$/, '')}/${entryOf(language)}`;
+  const shown = request.folder.replace(/^\.\//, '').replace(/\/+$/, '');
+  const built = `${isAbsolute(shown) ? '' : './'}${shown}/${entryOf(language)}`;
   return { name, kind, language, folder, files: [...files.keys()], use: descriptions[kind].use(quoted(built)) };
+}
+
+/** `own` of `packages/own`, and `@acme/own` of `packages/@acme/own`. */
+function nameOf(folder: string): string {
+  const scope = basename(dirname(folder));
+  return scope.startsWith('@') ? `${scope}/${basename(folder)}` : basename(folder);
 }
 
 /** Node's recursive `mkdir` never returns where the file system rejects a folder although its parent exists, as in /proc. */

@@ -88,15 +88,17 @@ export function equalCompute(view: StudyView): Finding[] {
   const details = rowsOf(view).flatMap(({ value }) => {
     const own = rivals.filter(({ row }) => row.condition.labels[factor] === value);
     if (own.length === 0) return [];
+    const tested = own.filter(({ difference }) => difference.p !== null);
     const count = (verdict: Verdict) =>
-      own.filter(({ difference }) => verdictOf(difference, metric) === verdict).length;
+      tested.filter(({ difference }) => verdictOf(difference, metric) === verdict).length;
+    const untested = own.length === tested.length ? '' : `, not tested in ${own.length - tested.length}`;
     const closest = own.reduce((best, pair) =>
       advantage(metric.metric, pair.difference.mean, best.difference.mean) > 0 ? pair : best,
     );
     const { row, other, difference } = closest;
     const share = times((other.work ?? 0) / (row.work ?? 1));
     return [
-      `${value}: ${metric.more} than the best other condition in ${count('better')} of ${counted(own.length, 'setting')}, ${metric.less} in ${count('worse')}, no significant difference in ${count('open')}; ` +
+      `${value}: ${metric.more} than the best other condition in ${count('better')} of ${counted(own.length, 'setting')}, ${metric.less} in ${count('worse')}, no significant difference in ${count('open')}${untested}; ` +
         `best case, ${settingOf(row, view)}: ${metric.value(row.last?.mean ?? null)} against ${metric.value(other.last?.mean ?? null)} of ${other.condition.name} with ${share} its compute, ${differenceText(difference, metric)}`,
     ];
   });

@@ -40,6 +40,17 @@ it('compares with every condition that needs no more compute, those with the sam
   );
 });
 
+it('says that conditions with one run are not tested, in place of no significant difference', () => {
+  const conditions = withResults({
+    'DGL, K = 4': { accuracy: 0.3, unitsOfWork: 3 },
+    'DGL + MLM, K = 4': { accuracy: 0.5, unitsOfWork: 4.47 },
+  }).map((condition) => ({ ...condition, runs: condition.runs.slice(0, 1) }));
+  const [finding] = equalCompute(viewOf({ ...whole, conditions, reference: null }));
+  expect(finding?.details[0]).toMatch(
+    /MLM: more accurate .* in 0 of 1 setting, less accurate in 0, no significant difference in 0, not tested in 1; .* \(not tested\)$/,
+  );
+});
+
 it('does not count the reference among the local conditions that reach it', () => {
   const conditions = withResults({
     'DGL, K = 4': { accuracy: 0.7, unitsOfWork: 3 },

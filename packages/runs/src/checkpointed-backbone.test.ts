@@ -96,7 +96,7 @@ describe('the weights of a checkpoint', () => {
     const folder = join(parent, 'plain');
     await executeRun({ config: configOf({ epochs: 1 }), folder, resume: 'auto' });
     await expect(exported(folder, 'best', 'x.safetensors')).rejects.toThrow(
-      `'${folder}' has no best checkpoint: a finished run keeps none by default; train with --keep-best, or --keep-last 1.`,
+      `'${folder}' has no best checkpoint: a finished run keeps none by default; train with --keep-best (in an experiment file, checkpoints: { keepBest: true }).`,
     );
     writeFileSync(join(parent, 'note.txt'), 'mine');
     await expect(exported(parent, 'last', 'x.safetensors')).rejects.toThrow(

@@ -86,6 +86,12 @@ export async function requireIdentity(folder: string): Promise<RunIdentity> {
   throw new LocalgradError('invalid-data', problem, { folder });
 }
 
+/** What keeps each checkpoint of a finished run. */
+const keptBy: Readonly<Record<ExportedCheckpoint, string>> = {
+  best: '--keep-best (in an experiment file, checkpoints: { keepBest: true })',
+  last: '--keep-last 1 (in an experiment file, checkpoints: { keepLast: 1 })',
+};
+
 /** @throws LocalgradError `invalid-data` if the run has no such checkpoint */
 export async function storedCheckpoint(
   folder: string,
@@ -109,7 +115,7 @@ export async function storedCheckpoint(
       ? 'none of its checkpoints is at the end of an evaluated epoch.'
       : (problems[0] ??
         (isFinished
-          ? 'a finished run keeps none by default; train with --keep-best, or --keep-last 1.'
+          ? `a finished run keeps none by default; train with ${keptBy[which]}.`
           : 'it has not saved one yet.'));
   throw new LocalgradError('invalid-data', `'${folder}' has no ${which} checkpoint: ${why}`, { folder });
 }

@@ -1,6 +1,7 @@
 import { clockAt, type JsonObject, type Optimizer, Parameter } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
+import { expectSame } from './expect-same.js';
 import { randomValues } from './random-tensors.js';
 import { defaultTimeout, type SuiteOptions, useBackend } from './suite.js';
 import { read, readAll } from './trial.js';
@@ -73,7 +74,11 @@ export function describeOptimizer(name: string, create: () => Optimizer, options
         return values;
       };
       const config: JsonObject = JSON.parse(JSON.stringify(create().config));
-      expect(await trained(fromConfig?.(config) ?? create())).toEqual(await trained(create()));
+      expectSame(
+        { weights: await trained(fromConfig?.(config) ?? create()) },
+        { weights: await trained(create()) },
+        "'config' lacks an option, or fromConfig drops one.",
+      );
     });
 
     it('minimizes a quadratic function', async () => {
@@ -125,7 +130,11 @@ export function describeOptimizer(name: string, create: () => Optimizer, options
       const late = create();
       late.load(saved);
       run(late, parameters, 3, 6);
-      expect(await valuesOf(parameters)).toEqual(await valuesOf(straight));
+      expectSame(
+        { weights: await valuesOf(parameters) },
+        { weights: await valuesOf(straight) },
+        "'state' lacks a slot, e.g. a count of steps, or 'load' does not restore one.",
+      );
       free(late, parameters);
       free(whole, straight);
     });

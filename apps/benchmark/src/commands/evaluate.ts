@@ -56,7 +56,7 @@ export function registerEvaluate(program: Command, terminal: Terminal, present: 
     .addOption(
       new Option(
         '--checkpoint <which>',
-        "a checkpoint in place of the final weights: the best one by validation accuracy (without validation images, by test accuracy), or the last one; kept by 'train --keep-best' and '--keep-last', and by runs that have not finished",
+        "a checkpoint in place of the final weights: the best one by validation accuracy, or the run's metric (without validation images, on test images), or the last one; kept by 'train --keep-best' and '--keep-last', and by runs that have not finished",
       ).choices([...exportedCheckpoints]),
     )
     .option('--scales <list>', 'average over these factors of height and width, e.g. 0.5,1,1.5 (default: 1)', scaleList)

@@ -175,9 +175,9 @@ export function registerTrain(program: Command, terminal: Terminal, present: Pre
     .command('train')
     .summary('train one run from flags or a YAML file')
     .description(
-      'Trains one run. Flags override the file; keys of the file are the flags in camelCase. Exit code 3: the run diverged.',
+      'Trains one run. Flags override the file, whose keys are the flags from --method to --log-every in camelCase (nesterov: false for --no-nesterov). Exit code 3: the run diverged.',
     )
-    .argument('[file]', 'YAML file with any of the options below')
+    .argument('[file]', 'YAML file with the settings of the run')
     .option('--output <folder>', 'run folder (default: localgrad-runs/<run id>)')
     .addOption(
       new Option(

@@ -6,6 +6,8 @@ export interface RunView {
   readonly status: Status;
   readonly plan?: PlanFacts;
   readonly error?: string;
+  /** Why the browser does not store the run. */
+  readonly storeProblem?: string;
   readonly step: number;
   readonly history: History;
   /** Number of tensors in the worker, and bytes that its backend uses. */
@@ -36,10 +38,19 @@ export function nextView(view: RunView, reply: Reply): RunView {
     }
     case 'probe':
       return { ...view, history: { ...view.history, probe: reply.accuracies } };
+    case 'store': {
+      const { storeProblem: _, ...rest } = view;
+      return reply.problem === undefined ? rest : { ...rest, storeProblem: reply.problem };
+    }
     case 'status': {
       if (reply.status === 'ready' || reply.status === 'opening') {
-        const { plan } = view;
-        return { ...openingView, status: reply.status, ...(plan === undefined ? {} : { plan }) };
+        const { plan, storeProblem } = view;
+        return {
+          ...openingView,
+          status: reply.status,
+          ...(plan === undefined ? {} : { plan }),
+          ...(storeProblem === undefined ? {} : { storeProblem }),
+        };
       }
       return { ...view, status: reply.status };
     }

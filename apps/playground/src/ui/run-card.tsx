@@ -113,6 +113,11 @@ export function RunCard({ run, index, settings, isDisabled, onChange, onRemove }
         <Button isDisabled={!hasWeights} onClick={() => send({ type: 'export', format: 'pytorch' })}>
           Weights for PyTorch
         </Button>
+        {view.storeProblem !== undefined && (
+          <span class="hint" role="status">
+            This browser does not store the run, which is lost when the page is closed: {view.storeProblem}
+          </span>
+        )}
         <span class="hint" data-testid={`${id}-memory`}>
           {view.tensors > 0 && `${whole(view.tensors)} tensors, ${bytes(view.bytesInUse)} in use`}
         </span>

@@ -80,6 +80,8 @@ export type Reply =
       readonly bytesInUse: number;
     }
   | { readonly type: 'probe'; readonly accuracies: readonly number[] }
+  /** Whether the browser stores the run; if not, why. */
+  | { readonly type: 'store'; readonly problem?: string }
   | { readonly type: 'status'; readonly status: Status }
   | { readonly type: 'file'; readonly name: string; readonly content: Uint8Array<ArrayBuffer> }
   | { readonly type: 'error'; readonly message: string };

@@ -2,6 +2,7 @@ import { pytorchFile, weightsFile } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import type { DatasetSplits } from '@localgrad/data';
 import { probeModules, restoreRun, type TrainingCheckpoint, type TrainingEvent, train } from '@localgrad/train';
+import { fingerprintOf } from '../pictures/fingerprint.js';
 import { fixedSettings, identityOf, type Settings } from '../settings/settings.js';
 import { imagesOf } from './data.js';
 import { Gate } from './gate.js';
@@ -54,13 +55,14 @@ export class Session {
       type: 'plan',
       plan: { description, endToEnd: { peakBytes, unitsOfWork }, backend: { name, threads, ...reason } },
     });
-    const identity = `${name} ${identityOf(settings, index)}${images?.name ?? ''}`;
+    const own = settings.shared.dataset === 'own' && images !== undefined ? fingerprintOf(images) : '';
+    const identity = `${name} ${identityOf(settings, index)}${own}`;
     this.#opened = { settings, index, identity, data };
     await this.#restore(index, identity);
   }
 
   async #restore(index: number, identity: string): Promise<void> {
-    const stored = await loadRun(index, identity);
+    const stored = await this.#stored(() => loadRun(index, identity));
     this.#checkpoint = stored?.checkpoint;
     this.#recorder = new Recorder(this.#post, stored?.history);
     if (stored === undefined) {
@@ -69,6 +71,18 @@ export class Session {
     }
     const status = stored.isFinished ? 'finished' : 'paused';
     this.#post({ type: 'restored', step: stored.checkpoint.progress.step, history: stored.history, status });
+  }
+
+  /** Runs train without a store, too: it may be blocked or full. Posts whether it works. */
+  async #stored<T>(act: () => Promise<T>): Promise<T | undefined> {
+    try {
+      const result = await act();
+      this.#post({ type: 'store' });
+      return result;
+    } catch (error) {
+      this.#post({ type: 'store', problem: error instanceof Error ? error.message : String(error) });
+      return undefined;
+    }
   }
 
   /** Starts training, or continues it where it was paused or left. */
@@ -91,7 +105,8 @@ export class Session {
     await this.#stop();
     this.#checkpoint = undefined;
     this.#recorder = new Recorder(this.#post);
-    if (this.#opened !== undefined) await removeRun(this.#opened.index);
+    const { index } = this.#opened ?? {};
+    if (index !== undefined) await this.#stored(() => removeRun(index));
     this.#post({ type: 'status', status: 'ready' });
   }
 
@@ -142,7 +157,8 @@ export class Session {
           this.#isSaveDue = false;
           this.#checkpoint = checkpoint;
           const isFinished = checkpoint.progress.records.length === epochs;
-          await saveRun(index, { identity, checkpoint, history: this.#recorder.history, isFinished });
+          const { history } = this.#recorder;
+          await this.#stored(() => saveRun(index, { identity, checkpoint, history, isFinished }));
           saved = Date.now();
         },
       },
@@ -150,9 +166,10 @@ export class Session {
     });
     await this.#recorder.flush(this.#backend);
     await this.#probe();
-    if (this.#checkpoint !== undefined) {
+    const checkpoint = this.#checkpoint;
+    if (checkpoint !== undefined) {
       const { history } = this.#recorder;
-      await saveRun(index, { identity, checkpoint: this.#checkpoint, history, isFinished: true });
+      await this.#stored(() => saveRun(index, { identity, checkpoint, history, isFinished: true }));
     }
     this.#training = undefined;
     this.#post({ type: 'status', status: 'finished' });

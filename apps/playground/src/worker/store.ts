@@ -33,10 +33,21 @@ async function withStore<T>(
 ): Promise<T> {
   const database = await openDatabase();
   try {
-    return await resultOf(act(database.transaction(stores[name], mode).objectStore(stores[name])));
+    const transaction = database.transaction(stores[name], mode);
+    const request = act(transaction.objectStore(stores[name]));
+    await endOf(transaction);
+    return request.result;
   } finally {
     database.close();
   }
+}
+
+/** A request that succeeded is stored only when its transaction is complete: a full disk aborts it afterwards. */
+function endOf(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error);
+  });
 }
 
 /** One run is kept for each of the two places, the newest. */

@@ -25,13 +25,22 @@ export function exportedFactory<Name extends TableName>(table: Name, exports: Ex
 /** An error for a module that does not export this kind of thing. */
 export function noExport(table: TableName, name: string, exports: Exports): LocalgradError {
   const own = exportNames[table];
+  const { signature } = contracts[table];
+  const article = /^[aeiou]/.test(labels[table]) ? 'an' : 'a';
+  const wrong =
+    exports[own] !== undefined ? own : table !== 'decorators' && exports.default !== undefined ? 'default' : undefined;
+  if (wrong !== undefined) {
+    return new LocalgradError(
+      'invalid-option',
+      `The export '${wrong}' of '${name}' is not a function. To be used as ${article} ${labels[table]} it must be a factory, ${signature}.`,
+      { name, export: wrong },
+    );
+  }
   const found = Object.keys(exports).join(', ') || 'nothing';
   const orDefault = table === 'decorators' ? '' : ' or a default export';
-  const article = /^[aeiou]/.test(labels[table]) ? 'an' : 'a';
-  const kind = typeof exports[own] === 'undefined' ? '' : ` that is a function, not ${typeof exports[own]}`;
   return new LocalgradError(
     'invalid-option',
-    `'${name}' exports ${found}. To be used as ${article} ${labels[table]} it needs the export '${own}'${orDefault}${kind}: ${contracts[table].signature}.`,
+    `'${name}' exports ${found}. To be used as ${article} ${labels[table]} it needs the export '${own}'${orDefault}: ${signature}.`,
     { name, exports: Object.keys(exports) },
   );
 }

@@ -46,18 +46,26 @@ async function importModule(name: string, url: string): Promise<LoadedModule> {
     const isMissing = errorCodeOf(cause) === 'ERR_MODULE_NOT_FOUND';
     throw new LocalgradError(
       isMissing ? 'missing-dependency' : 'invalid-option',
-      `'${name}' cannot be imported: ${problemOf(name, cause)}`,
+      `'${name}' cannot be imported: ${problemOf(name, cause, url)}`,
       { name, url },
       { cause },
     );
   }
 }
 
-/** Node does not tell programs where a file has an error of syntax. */
-function problemOf(name: string, cause: unknown): string {
+function problemOf(name: string, cause: unknown, url: string): string {
+  const unsupported = unsupportedFile(cause, url);
+  if (unsupported !== undefined) return unsupported;
+  // Node does not tell programs where a file has an error of syntax.
   const text = locatedMessageOf(cause);
   const isPlaced = text !== messageOf(cause) || !(cause instanceof SyntaxError);
   return isPlaced ? text : `${text}. The command 'node --check ${name}' shows the line`;
+}
+
+/** Why Node cannot import a TypeScript file, for messages; undefined for other files and causes. */
+export function unsupportedFile(cause: unknown, url: string): string | undefined {
+  if (errorCodeOf(cause) !== 'ERR_UNKNOWN_FILE_EXTENSION' || !/\.[mc]?tsx?$/.test(url)) return undefined;
+  return `Node ${process.versions.node} runs no TypeScript. Compile it first, e.g. with npx tsc, and name the .js file.`;
 }
 
 function cureFor(name: string, project: string): string {

@@ -38,6 +38,8 @@ beforeAll(async () => {
   });
   await mkdir(join(project, 'photos'));
   await addPackage('acme-empty', 'export const nothing = 3;');
+  await addPackage('acme-ready', `const options = {};\nexport const method = ${own('acme-ready')};`);
+  await addPackage('acme-default', `const options = {};\nexport default ${own('acme-default')};`);
   await addPackage('acme-old', `export default (options) => ${own('acme-old', 'v0')};`);
   await addPackage('acme-odd', 'export default () => 3;');
   await addPackage('acme-async', `export default async (options) => ${own('acme-async')};`);
@@ -126,6 +128,12 @@ describe('projectResolver', () => {
       'invalid-option',
       "exports method. To be used as a backbone it needs the export 'backbone'",
     ],
+    [
+      { method: 'acme-ready' },
+      'invalid-option',
+      "The export 'method' of 'acme-ready' is not a function. To be used as a method it must be a factory, (options) => LocalLearningMethod.",
+    ],
+    [{ method: 'acme-default' }, 'invalid-option', "The export 'default' of 'acme-default' is not a function."],
     [{ method: 'acme-broken' }, 'invalid-option', 'cannot be imported: it is broken'],
     [
       { method: 'dlg' },
@@ -215,7 +223,7 @@ describe('projectResolver', () => {
   it('names the kind of an export that is not a function', async () => {
     await write('objects.mjs', 'export const optimizer = {};');
     await expect(extend({ optimizer: './objects.mjs' })).rejects.toThrow(
-      "To be used as an optimizer it needs the export 'optimizer' or a default export that is a function, not object: (options) => Optimizer.",
+      "The export 'optimizer' of './objects.mjs' is not a function. To be used as an optimizer it must be a factory, (options) => Optimizer.",
     );
   });
 

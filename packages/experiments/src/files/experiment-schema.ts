@@ -101,10 +101,12 @@ export const experimentSchema = z.strictObject({
     ),
   checkpoints: z
     .strictObject({
-      everyEpochs: count.optional(),
-      everySteps: count.optional(),
-      keepLast: count.optional(),
-      keepBest: z.boolean().optional(),
+      everyEpochs: count.optional().describe('number of epochs between checkpoints (default: 1)'),
+      everySteps: count.optional().describe('number of steps between further checkpoints (default: none)'),
+      keepLast: count
+        .optional()
+        .describe('number of checkpoints to keep, also after a run has finished (default: 2, then none)'),
+      keepBest: z.boolean().optional().describe('also keep the checkpoint with the best accuracy, or metric of base'),
     })
     .default({})
     .describe('when runs are saved'),

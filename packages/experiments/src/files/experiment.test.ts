@@ -133,6 +133,15 @@ describe('experiment file', () => {
       'name: a\nbase:\n  epoch: 3\n',
       /^e\.yaml:3:3: unknown key 'epoch'\. Did you mean 'epochs'\? Allowed: method, modules, epochs$/,
     ],
+    [
+      'name: a\nbase:\n  keepBest: true\n',
+      /^e\.yaml:3:3: 'keepBest' is not given here: write checkpoints: \{ keepBest: … \} in the file$/,
+    ],
+    [
+      'name: a\nbase: { checkpointSteps: 9 }\n',
+      /'checkpointSteps' .*: write checkpoints: \{ everySteps: … \} in the file$/,
+    ],
+    ['name: a\ngrid: { csv: [true] }\n', /'csv' is not given here: write trackers: \{ csv: … \} in the file$/],
     ['name: a\nbase:\n  seed: 3\n', /^e\.yaml:3:3: 'seed' is not given here: list seeds under 'seeds'/],
     [
       'name: a\nbase: {method: "{host}"}\nfactors:\n  host: {"a\\nb": dgl, c: greedy}\n',

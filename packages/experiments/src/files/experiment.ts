@@ -12,6 +12,7 @@ import type { z } from 'zod';
 import { checkEarlyStopping } from './check-early-stopping.js';
 import { checkCount } from './count.js';
 import { type Draft, draftsOf, labelProblem } from './drafts.js';
+import { nestedKeys, ownKeyOf } from './experiment-keys.js';
 import { type ExperimentInput, experimentKeys, experimentSchema } from './experiment-schema.js';
 import { type Factor, factorsOf } from './factors.js';
 import { withOverrides } from './overrides.js';
@@ -124,15 +125,6 @@ export async function parseExperiment(text: string, file: string, options: Parse
   };
 }
 
-const { compare, checkpoints, trackers, search, earlyStopping } = experimentSchema.shape;
-const nestedKeys: Readonly<Record<string, readonly string[]>> = {
-  compare: Object.keys(compare.unwrap().shape),
-  checkpoints: Object.keys(checkpoints.unwrap().shape),
-  trackers: Object.keys(trackers.unwrap().shape),
-  search: Object.keys(search.unwrap().shape),
-  earlyStopping: Object.keys(earlyStopping.unwrap().shape),
-};
-
 /** Wrong keys that are looked at; each costs a search for similar names. */
 const mostIssues = 100;
 
@@ -150,7 +142,8 @@ function checkKeys(document: YamlDocument, input: ExperimentInput, schema: RunSc
           message: "'seed' is not given here: list seeds under 'seeds'",
         });
       else if (![...allowed, ...more].includes(key)) {
-        issues.push({ path: [...path, key], isKey: true, message: unknownKey(key, [...more, ...allowed]) });
+        const message = ownKeyOf(key) ?? unknownKey(key, [...more, ...allowed]);
+        issues.push({ path: [...path, key], isKey: true, message });
       }
     }
   };

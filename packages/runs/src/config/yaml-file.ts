@@ -1,5 +1,6 @@
 import { readText } from '../yaml/read-text.js';
 import { parseYaml, validate } from '../yaml/yaml-document.js';
+import { insteadOfKey } from './flags-only.js';
 import { runConfigKeys, runConfigSchema } from './run-config.js';
 
 /**
@@ -14,6 +15,6 @@ export async function readRunFile(file: string): Promise<Record<string, unknown>
 /** @param file name for messages */
 export function parseRunFile(text: string, file: string): Record<string, unknown> {
   const document = parseYaml(text, file, runConfigKeys);
-  validate(document, runConfigSchema, runConfigKeys);
+  validate(document, runConfigSchema, runConfigKeys, insteadOfKey);
   return document.value;
 }

@@ -24,11 +24,13 @@ const most = 100;
  * The issues that zod found, with suggestions for each unknown key.
  *
  * @param allowedKeys of the outermost object, or of the object at a path
+ * @param insteadOf says what to write in place of an unknown key, for keys that are known elsewhere
  */
 export function explainIssues(
   error: z.ZodError,
   input: unknown,
   allowedKeys: readonly string[] | ((path: readonly PropertyKey[]) => readonly string[]),
+  insteadOf: (key: string) => string | undefined = () => undefined,
 ): ConfigIssue[] {
   const allowedAt = typeof allowedKeys === 'function' ? allowedKeys : () => allowedKeys;
   return error.issues
@@ -39,7 +41,7 @@ export function explainIssues(
         return issue.keys.slice(0, most).map((key) => ({
           path: [...issue.path, key],
           isKey: true,
-          message: unknownKey(key, allowedAt(issue.path)),
+          message: insteadOf(key) ?? unknownKey(key, allowedAt(issue.path)),
         }));
       }
       const value = issue.path.reduce<unknown>(

@@ -83,10 +83,11 @@ export function validate<Schema extends z.ZodType>(
   document: YamlDocument,
   schema: Schema,
   allowedKeys: Parameters<typeof explainIssues>[2],
+  insteadOf?: (key: string) => string | undefined,
 ): z.output<Schema> {
   const parsed = schema.safeParse(document.value);
   if (parsed.success) return parsed.data;
-  return document.fail(explainIssues(parsed.error, document.value, allowedKeys));
+  return document.fail(explainIssues(parsed.error, document.value, allowedKeys, insteadOf));
 }
 
 /** First line of the parser's message without its position, and the usual cause. */

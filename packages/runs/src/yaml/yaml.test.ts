@@ -65,6 +65,18 @@ describe('merge keys', () => {
   });
 });
 
+describe('flags of train that are no keys', () => {
+  it.each([
+    ['keepBest', "'keepBest' is not a key of a run's config: pass --keep-best on the command line"],
+    ['output', "'output' is not a key of a run's config: pass --output on the command line"],
+    ['tlsCa', "'tlsCa' is not a key of a run's config: pass --tls-ca on the command line"],
+    ['noRelaxedSimd', "'noRelaxedSimd' is not a key: write relaxedSimd: false"],
+    ['model', "'model' is not a key: write backbone: ./model.json"],
+  ])('are explained: %s', (key, message) => {
+    expect(() => parseRunFile(`method: dgl\n${key}: true\n`, 'run.yaml')).toThrow(`run.yaml:2:1: ${message}`);
+  });
+});
+
 describe('limits', () => {
   it.each([
     ['flow sequences', '['],

@@ -8,6 +8,9 @@ export function availableThreads(): number {
 
 /** Why only one thread can be used; undefined if more can. */
 export function threadObstacle(): string | undefined {
+  if (globalThis.isSecureContext === false) {
+    return 'threads require a secure context: serve the page over https, or open it at http://localhost';
+  }
   if (!globalThis.crossOriginIsolated) {
     return 'threads require cross-origin isolation: serve the page with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp';
   }
