@@ -110,7 +110,7 @@ describe('a worker', () => {
     for (const { task, attempts, message } of tasks) {
       if (task.condition !== tasks[0]?.task.condition) continue;
       expect(attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'failed']);
-      expect(message).toMatch(/^a bug \(broken-method\.mjs:1:\d+\)$/);
+      expect(message).toMatch(/^Method 'broken': plan failed: a bug \(broken-method\.mjs:1:\d+\)$/);
     }
   });
 

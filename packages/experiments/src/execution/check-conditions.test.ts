@@ -31,7 +31,9 @@ seeds: 1
     (error: Error) => error.message,
   );
   expect(message.split('\n')).toEqual([
-    expect.stringMatching(/e\.yaml:\d+:\d+: condition 'ours' cannot run: I am broken \(own\.mjs:1:\d+\)$/),
+    expect.stringMatching(
+      /e\.yaml:\d+:\d+: condition 'ours' cannot run: Method 'own': plan failed: I am broken \(own\.mjs:1:\d+\)$/,
+    ),
     expect.stringMatching(/e\.yaml:5:\d+: condition 'large' cannot run: batch: 64; allowed: /),
   ]);
 }, 60_000);
