@@ -1,4 +1,4 @@
-import type { PoolingGeometry, StockKernel } from '@localgrad/kernels';
+import { type PoolingGeometry, poolingGeometryOf, type StockKernel } from '@localgrad/kernels';
 import { backend_util, getKernel, type Tensor4D, type TensorInfo, util } from '@tensorflow/tfjs';
 import { maxPool } from './kernels/pooling.js';
 import type { WebGpuBackend } from './program.js';
@@ -34,11 +34,5 @@ function geometryOf({ attrs }: Call, shape: Tensor4D['shape']): PoolingGeometry 
   const { filterSize, strides, pad, dimRoundingMode } = attrs;
   const info = backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
   if (info.outHeight < 1 || info.outWidth < 1) return undefined;
-  const { top, left } = info.padInfo;
-  const window = [info.filterHeight, info.filterWidth] as const;
-  const stride = [info.strideHeight, info.strideWidth] as const;
-  // The padding after the map follows from the size of the output, which depends on the rounding.
-  const bottom = (info.outHeight - 1) * stride[0] + window[0] - info.inHeight - top;
-  const right = (info.outWidth - 1) * stride[1] + window[1] - info.inWidth - left;
-  return { window, stride, padding: { top, bottom, left, right } };
+  return poolingGeometryOf(info);
 }

@@ -1,4 +1,4 @@
-import { type PoolingGeometry, stockKernels, type TrainingKernels } from '@localgrad/kernels';
+import { type PoolingGeometry, poolingGeometryOf, stockKernels, type TrainingKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { requireWindows } from './geometry.js';
 import { onEachSide } from './padding.js';
@@ -53,13 +53,7 @@ function geometryOf({ attrs }: PoolingCall, x: tf.Tensor4D): PoolingGeometry {
   const padding = onEachSide(pad) as typeof pad;
   const info = tf.backend_util.computePool2DInfo(x.shape, filterSize, strides, 1, padding, dimRoundingMode);
   requireWindows('Pooling', info);
-  const { top, left } = info.padInfo;
-  const window = [info.filterHeight, info.filterWidth] as const;
-  const stride = [info.strideHeight, info.strideWidth] as const;
-  // The padding after the map follows from the size of the output, which depends on the rounding.
-  const bottom = (info.outHeight - 1) * stride[0] + window[0] - info.inHeight - top;
-  const right = (info.outWidth - 1) * stride[1] + window[1] - info.inWidth - left;
-  return { window, stride, padding: { top, bottom, left, right } };
+  return poolingGeometryOf(info);
 }
 
 /** The maxima of windows, and where their first one, or last NaN, stands: its index in the image or, on demand, in the batch. */
