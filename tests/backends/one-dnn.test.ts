@@ -2,7 +2,7 @@ import { selectBackend } from '@localgrad/backends';
 import { describe, expect, it } from 'vitest';
 
 const isNative = process.env.LOCALGRAD_TEST_BACKEND === 'tensorflow';
-/** A setting of whoever runs the tests remains in force. */
+/** A setting in the environment of the tests remains in force. */
 const setting = process.env.TF_ENABLE_ONEDNN_OPTS;
 
 describe.runIf(isNative && process.platform !== 'darwin')('native TensorFlow', () => {

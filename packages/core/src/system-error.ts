@@ -1,3 +1,5 @@
+import { messageOf } from './caught.js';
+
 /** Causes by system error code, in plain words. */
 const causes: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist',
@@ -23,5 +25,5 @@ export function readProblem(error: unknown): string {
   if (error instanceof Error && 'path' in error && error.path === '') return 'the name is empty';
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (Object.hasOwn(causes, code)) return causes[code] ?? '';
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -18,7 +18,7 @@ import { checkOwnership } from './check-ownership.js';
 import { checkHeads, checkNames, checkSmoothing, checkTargets } from './check-plan.js';
 import { type DelayedAverages, delayAverages, type WeightHistory } from './delayed-weights.js';
 import { delayGradients, type GradientDelay, type GradientDelayOptions } from './gradient-delay.js';
-import { batchTargetsOf, type CompiledHead, groupObjectives, hungriestFirst } from './heads.js';
+import { batchTargetsOf, type CompiledHead, groupObjectives } from './heads.js';
 import { type HeadAverage, resolveAverages } from './moving-averages.js';
 import { type CompiledPhase, compilePhases, phaseAt } from './phases.js';
 import { type PeakPrediction, type PredictionOptions, predictPeak } from './prediction.js';
@@ -113,9 +113,9 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
       `Plan of '${plan.method}': every objective has weight 0; at least one weight must be positive.`,
     );
   }
-  const built = groupObjectives(objectives, network, scope.scope('heads'));
-  checkHeads(network, plan, [...built.values()].flat());
-  const heads = hungriestFirst(built);
+  const heads = groupObjectives(objectives, network, scope.scope('heads'), (created) =>
+    checkHeads(network, plan, created),
+  );
   const all = [...heads.values()].flat();
   checkOwnership(network, plan, all);
   if (options.targets !== undefined) checkTargets(network, all, options.targets);

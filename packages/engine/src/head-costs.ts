@@ -1,6 +1,6 @@
 import type { Network, Objective, Optimizer, ParameterScope } from '@localgrad/core';
 import type { CreateTargets } from '@localgrad/nn/cost';
-import { groupObjectives, hungriestFirst } from './heads.js';
+import { groupObjectives } from './heads.js';
 import { holdsGradients, residentOf } from './prediction.js';
 import { type HeadLoad, headLoadOf, scalarBytesOf } from './step-bytes.js';
 import { sum } from './sum.js';
@@ -35,7 +35,7 @@ export function costOfHeads(
   batchSize: number,
   { scope, createTargets, ...how }: HeadCostOptions,
 ): HeadsCost {
-  const heads = [...hungriestFirst(groupObjectives(objectives, network, scope)).values()].flat();
+  const heads = [...groupObjectives(objectives, network, scope).values()].flat();
   const active = heads.map((head) => ({
     ...head,
     objectives: head.objectives.map((objective) => ({ ...objective, start: objective.span[0] })),

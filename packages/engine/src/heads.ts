@@ -86,11 +86,17 @@ export function shapeBetween({ modules, imageShape }: Network, module: number): 
   return modules[module]?.outputShape ?? imageShape;
 }
 
-/** Builds each head once, and groups the objectives that share it. */
+/**
+ * Builds each head once, and groups the objectives that share it. Heads with the highest peak memory run first, while no other head's
+ * cotangent is stored.
+ *
+ * @param check throws unless the heads can be used; they are asked for their memory afterwards
+ */
 export function groupObjectives(
   objectives: readonly Objective[],
   network: Network,
   scope: ParameterScope,
+  check: (heads: readonly CompiledHead[]) => void = () => {},
 ): Map<number, CompiledHead[]> {
   const byKey = new Map<string, [Objective, ...Objective[]]>();
   for (const objective of objectives) {
@@ -113,13 +119,10 @@ export function groupObjectives(
     const compiled = { key, module, head, objectives: group };
     result.set(module, [...(result.get(module) ?? []), compiled]);
   }
-  return result;
-}
-
-/** The heads of each module with the highest peak memory first, while no other head's cotangent is stored. */
-export function hungriestFirst(heads: ReadonlyMap<number, readonly CompiledHead[]>): Map<number, CompiledHead[]> {
+  check([...result.values()].flat());
   const hunger = ({ head }: CompiledHead) => headCostOf(head).evaluatePeakBytes(1);
-  return new Map([...heads].map(([module, group]) => [module, [...group].sort((a, b) => hunger(b) - hunger(a))]));
+  for (const group of result.values()) group.sort((a, b) => hunger(b) - hunger(a));
+  return result;
 }
 
 interface HeadScopes {

@@ -4,6 +4,7 @@ export { describeKernels, type KernelDescription } from './describe-kernels.js';
 export type { KernelRuntime } from './kernel-runtime.js';
 export { MemoryMeter, type MemoryMeterOptions } from './memory-meter.js';
 export { poolingGeometryOf } from './pooling-geometry.js';
+export { productShapeOf, type Transposes } from './product-shape.js';
 export { currentKernels, registerTrainingKernels } from './registry.js';
 export { replaceStockKernels, type StockKernel } from './replace-stock-kernels.js';
 export { requireLabels } from './require-labels.js';

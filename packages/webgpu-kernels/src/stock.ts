@@ -1,5 +1,6 @@
 import { replaceStockKernels } from '@localgrad/kernels';
 import { cast, getKernel, type Tensor, type TensorInfo, tidy, util } from '@tensorflow/tfjs';
+import { addShares } from './add-shares.js';
 import { isMissing, minusInfinityBits, missing, missingBits } from './missing.js';
 import { runElementwise, runProgram, type WebGpuBackend } from './program.js';
 import { poolingKernels } from './stock-pooling.js';
@@ -63,12 +64,7 @@ function softmax(backend: WebGpuBackend, logits: Tensor): TensorInfo {
       if (group < uniforms.rows) {
         for (var i = local; i < uniforms.classes; i += 64) { share += exp(logits[start + i] - largest); }
       }
-      shares[local] = share;
-      workgroupBarrier();
-      for (var half = 32; half > 0; half /= 2) {
-        if (local < half) { shares[local] += shares[local + half]; }
-        workgroupBarrier();
-      }
+      ${addShares()}
       if (group < uniforms.rows) {
         for (var i = local; i < uniforms.classes; i += 64) {
           result[start + i] = select(${missing}, exp(logits[start + i] - largest) / shares[0], isDefined);

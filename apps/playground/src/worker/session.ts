@@ -1,5 +1,6 @@
 import { pytorchFile, weightsFile } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
+import { messageOf } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
 import { probeModules, restoreRun, type TrainingCheckpoint, type TrainingEvent, train } from '@localgrad/train';
 import { fingerprintOf } from '../pictures/fingerprint.js';
@@ -80,7 +81,7 @@ export class Session {
       this.#post({ type: 'store' });
       return result;
     } catch (error) {
-      this.#post({ type: 'store', problem: error instanceof Error ? error.message : String(error) });
+      this.#post({ type: 'store', problem: messageOf(error) });
       return undefined;
     }
   }
@@ -125,7 +126,7 @@ export class Session {
     const ended = this.#runToEnd(controller.signal, gate).catch((error: unknown) => {
       if (controller.signal.aborted) return;
       this.#training = undefined;
-      this.#post({ type: 'error', message: error instanceof Error ? error.message : String(error) });
+      this.#post({ type: 'error', message: messageOf(error) });
       this.#post({ type: 'status', status: 'failed' });
     });
     this.#training = { ended, controller, gate };

@@ -1,4 +1,5 @@
 import { standardCatalog } from '@localgrad/catalog';
+import { messageOf } from '@localgrad/core';
 import type { Suggestion } from '../settings/completion.js';
 import type { Reply, Request } from './protocol.js';
 import { Session } from './session.js';
@@ -18,7 +19,7 @@ addEventListener('message', ({ data }: MessageEvent<Request>) => {
   pending = pending
     .then(() => handle(data))
     .catch((error: unknown) => {
-      post({ type: 'error', message: error instanceof Error ? error.message : String(error) });
+      post({ type: 'error', message: messageOf(error) });
       post({ type: 'status', status: 'failed' });
     });
 });

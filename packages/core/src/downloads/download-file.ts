@@ -1,5 +1,6 @@
 import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../caught.js';
 import { LocalgradError } from '../errors.js';
 import { readWholeFile } from '../folders/read-whole-file.js';
 import { type Digest, differentDigests, digestOfFile } from './digest.js';
@@ -53,7 +54,7 @@ export async function downloadFile(file: PublishedFile, path: string, options: D
       return;
     } catch (error) {
       options.signal?.throwIfAborted();
-      problems.push(error instanceof Error ? error.message : String(error));
+      problems.push(messageOf(error));
     }
   }
   throw new LocalgradError(
@@ -90,7 +91,7 @@ async function downloadFrom(url: string, file: PublishedFile, path: string, opti
       if (error instanceof FinalError) throw error;
       failures = (await sizeOf(partial)) > before ? 1 : failures + 1;
       if (failures >= attempts) {
-        const message = error instanceof Error ? error.message : String(error);
+        const message = messageOf(error);
         throw new Error(`${url}: ${message}, ${attempts} times in a row.`);
       }
       await delay(retryDelay * 2 ** (failures - 1), undefined, signal === undefined ? {} : { signal });

@@ -1,3 +1,5 @@
+import { messageOf } from '../caught.js';
+
 /** The answer to a request for the rest of a file. */
 export interface FileResponse {
   /** Offset of the first byte in the answer; 0 if the server does not resume. */
@@ -104,6 +106,6 @@ function interpret(response: Response, start: number): Omit<FileResponse, 'chunk
 function readable(error: unknown, signal: AbortSignal): Error {
   if (signal.aborted && signal.reason instanceof Error && signal.reason.name !== 'AbortError') return signal.reason;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new Error(cause === undefined ? message : `${message}: ${cause}`);
 }

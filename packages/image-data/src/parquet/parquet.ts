@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { LocalgradError, readProblem, shown } from '@localgrad/core';
+import { LocalgradError, memberOf, readProblem, shown } from '@localgrad/core';
 import { rejectDevice } from '@localgrad/core/folders';
 import { stratifiedSplit } from '@localgrad/data';
 import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
@@ -177,29 +177,25 @@ function featuresOf({ key_value_metadata }: FileMetaData): Features {
   const text = key_value_metadata?.find(({ key }) => key === 'huggingface')?.value;
   if (text === undefined) return {};
   try {
-    return field(field(JSON.parse(text), 'info'), 'features') as Features;
+    return memberOf(memberOf(JSON.parse(text), 'info'), 'features') as Features;
   } catch {
     return {};
   }
 }
 
 function namesOf(feature: unknown): readonly string[] | undefined {
-  const names = field(feature, 'names');
+  const names = memberOf(feature, 'names');
   return Array.isArray(names) && names.length > 0 ? names.map(String) : undefined;
 }
 
 function typeOf(feature: unknown): unknown {
-  return field(feature, '_type');
-}
-
-function field(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+  return memberOf(feature, '_type');
 }
 
 function imageBytes(place: string, value: unknown): Uint8Array {
-  const bytes = value instanceof Uint8Array ? value : field(value, 'bytes');
+  const bytes = value instanceof Uint8Array ? value : memberOf(value, 'bytes');
   if (bytes instanceof Uint8Array && bytes.length > 0) return bytes;
-  const path = typeof value === 'string' ? value : field(value, 'path');
+  const path = typeof value === 'string' ? value : memberOf(value, 'path');
   const found = typeof path === 'string' ? `only the path ${shown(path)}: write the images into the file` : 'none';
   throw new LocalgradError('invalid-data', `${place}: expected the bytes of an image, found ${found}.`);
 }

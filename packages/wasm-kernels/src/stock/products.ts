@@ -1,13 +1,8 @@
-import type { StockKernel } from '@localgrad/kernels';
+import { productShapeOf, type StockKernel, type Transposes } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { WasmTrainingKernels } from '../kernels/wasm-training-kernels.js';
 import { borrowed, type Call, owned, type Stock, stockKernel } from './calls.js';
 import { rejectIntegers } from './rejected.js';
-
-interface Transposes {
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-}
 
 /** The products of matrices in the last two axes, by a kernel. */
 type Product = (a: tf.Tensor, b: tf.Tensor, transposes: Transposes) => tf.TensorInfo;
@@ -35,26 +30,12 @@ export function productKernels(
 
 /** Checks the shapes, which `tf.matMul` leaves to the kernel, and broadcasts batches that differ in some axes only. */
 function multiply(a: tf.Tensor, b: tf.Tensor, transposes: Transposes, product: Product): tf.TensorInfo {
-  const { inner, shape } = measure(a, b, transposes);
+  const { inner, shape } = productShapeOf(a.shape, b.shape, transposes);
   if (inner === 0 || tf.util.sizeFromShape(shape) === 0) return tf.zeros(shape);
   if (isPaired(a.shape, b.shape)) return product(a, b, transposes);
   const batch = shape.slice(0, -2);
   const broadcast = (x: tf.Tensor) => tf.broadcastTo(x, [...batch, ...x.shape.slice(-2)]);
   return tf.tidy(() => owned(product(broadcast(a), broadcast(b), transposes)));
-}
-
-/** @throws Error if the inner dimensions differ, in the words of the backends of TensorFlow.js */
-function measure(a: tf.Tensor, b: tf.Tensor, { transposeA, transposeB }: Transposes) {
-  const [rows = 0, inner = 0] = transposeA ? a.shape.slice(-2).reverse() : a.shape.slice(-2);
-  const [paired = 0, columns = 0] = transposeB ? b.shape.slice(-2).reverse() : b.shape.slice(-2);
-  tf.util.assert(
-    inner === paired,
-    () =>
-      `Error in matMul: inner shapes (${inner}) and (${paired}) of Tensors with shapes ${a.shape} and ${b.shape} ` +
-      `and transposeA=${transposeA} and transposeB=${transposeB} must match.`,
-  );
-  const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  return { inner, shape: [...batch, rows, columns] };
 }
 
 /** Whether all axes before the last two are the same, or one of the two tensors has a single matrix. */

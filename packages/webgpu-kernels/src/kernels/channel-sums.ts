@@ -1,4 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
+import { addShares } from '../add-shares.js';
 import { rectified } from '../missing.js';
 import { type ProgramRequest, runProgram, type WebGpuBackend } from '../program.js';
 import { type ManyRequest, runProgramMany } from '../program-many.js';
@@ -91,12 +92,7 @@ export function finishChannels(backend: WebGpuBackend, request: ChannelFinish): 
         let at = piece * uniforms.channels + channel;
         share += vec2<f32>(pieceSums[at], pieceSums[uniforms.pieces * uniforms.channels + at]);
       }
-      shares[local] = share;
-      workgroupBarrier();
-      for (var half = 32; half > 0; half /= 2) {
-        if (local < half) { shares[local] += shares[local + half]; }
-        workgroupBarrier();
-      }
+      ${addShares()}
       if (local == 0 && group < uniforms.channels) {
         let first = shares[0].x;
         let second = shares[0].y;

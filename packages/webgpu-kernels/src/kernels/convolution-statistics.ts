@@ -1,6 +1,7 @@
 import { get } from '@localgrad/core';
 import type { ConvolutionGeometry, MovedStatistics, RunningStatistics } from '@localgrad/kernels';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs';
+import { addShares } from '../add-shares.js';
 import type { WebGpuBackend } from '../program.js';
 import { runProgramMany } from '../program-many.js';
 import { convolutionProduct } from './convolution.js';
@@ -93,22 +94,13 @@ export function conv2dStatistics(
   return { output, mean: take('mean'), variance: take('variance'), ...moving.take(moved) };
 }
 
-/** WGSL: the sum of `share` over a workgroup is `shares[0]` afterwards. */
-const addShares = `
-  shares[local] = share;
-  workgroupBarrier();
-  for (var half = 32; half > 0; half /= 2) {
-    if (local < half) { shares[local] += shares[local + half]; }
-    workgroupBarrier();
-  }`;
-
 /** WGSL, a workgroup for each channel. A tile's differences from the whole mean: those from its own, and that one's. */
 function putTogether(tileRows: number, moveRunning: string): string {
   return `
     let channel = min(group, uniforms.channels - 1);
     var share = 0.0;
     for (var tile = local; tile < uniforms.tiles; tile += 64) { share += tileSums[tile * uniforms.channels + channel]; }
-    ${addShares}
+    ${addShares()}
     let batchMean = shares[0] / f32(uniforms.rows);
     workgroupBarrier();
     share = 0.0;
@@ -118,7 +110,7 @@ function putTogether(tileRows: number, moveRunning: string): string {
       let difference = tileSums[at] / count - batchMean;
       share += tileSums[uniforms.tiles * uniforms.channels + at] + count * difference * difference;
     }
-    ${addShares}
+    ${addShares()}
     if (local == 0 && group < uniforms.channels) {
       let batchVariance = shares[0] / f32(uniforms.rows);
       mean[channel] = batchMean;

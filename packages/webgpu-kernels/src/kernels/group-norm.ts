@@ -5,6 +5,7 @@ import type {
   GroupStatistics,
 } from '@localgrad/kernels';
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
+import { addShares } from '../add-shares.js';
 import type { WebGpuBackend } from '../program.js';
 import { type ManyRequest, runProgramMany } from '../program-many.js';
 import { channelSums, finishChannels } from './channel-sums.js';
@@ -32,12 +33,7 @@ function programOf(
       var<workgroup> shares : array<vec2<f32>, ${threads}>;
       fn totalOf(share : vec2<f32>, local : i32) -> vec2<f32> {
         workgroupBarrier();
-        shares[local] = share;
-        workgroupBarrier();
-        for (var half = ${threads / 2}; half > 0; half /= 2) {
-          if (local < half) { shares[local] += shares[local + half]; }
-          workgroupBarrier();
-        }
+        ${addShares(threads)}
         return shares[0];
       }`,
   };
