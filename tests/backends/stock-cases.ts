@@ -1,21 +1,7 @@
 import { drawValues, type ValueKind } from '@localgrad/testing';
 import * as tf from '@tensorflow/tfjs';
-
-type Shape = readonly number[];
-
-type Tensors = readonly tf.Tensor[];
-
-/** A stock operation of TensorFlow.js that blocks, heads, losses, optimizers or registered gradients use. */
-export interface StockCase {
-  readonly operation: string;
-  readonly label: string;
-  readonly inputs: readonly Shape[];
-  /** Inputs that are always finite. */
-  readonly finite?: readonly number[];
-  readonly run: (inputs: Tensors) => tf.Tensor;
-  /** What each element must be, from the elements of the inputs at its place; else the cpu backend's result. */
-  readonly element?: (...values: number[]) => number;
-}
+import { row, type Shape, type StockCase } from './stock-case.js';
+import { windowCases } from './window-cases.js';
 
 export const valueKinds: readonly ValueKind[] = ['normal', 'negative', 'zero', 'tied', 'nonFinite'];
 
@@ -101,28 +87,6 @@ const elementwise: StockCase[] = [
   },
 ];
 
-const row = (
-  operation: string,
-  label: string,
-  inputs: readonly Shape[],
-  run: (...inputs: tf.Tensor[]) => tf.Tensor,
-): StockCase => ({ operation, label, inputs, run: (tensors) => run(...tensors) });
-
-/** A filter that is not finite meets the zeros of the padding on some backends, and skips them on others. */
-const filtering = (
-  operation: string,
-  label: string,
-  map: Shape,
-  filter: Shape,
-  run: (x: tf.Tensor4D, filter: tf.Tensor4D) => tf.Tensor,
-): StockCase => ({
-  operation,
-  label,
-  inputs: [map, filter],
-  finite: [1],
-  run: ([x, w]) => run(x as tf.Tensor4D, w as tf.Tensor4D),
-});
-
 const floats = (x: tf.Tensor) => tf.cast(x, 'float32');
 
 const integers = () => tf.tensor1d([-3, 0, 9], 'int32');
@@ -196,20 +160,6 @@ const others: StockCase[] = [
       ],
     ] as const
   ).map(([a, b]) => row('matMul', `of ${a.join('×')} and ${b.join('×')}`, [[...a], [...b]], (x, y) => tf.matMul(x, y))),
-  // The reference ignores NaN in windows.
-  ...(
-    [
-      [2, 1, 2],
-      [3, 2, 3],
-      [1, 1, 1],
-      [2, 2, 3],
-      [3, 2, 1],
-    ] as const
-  ).map(([window, stride, padding]) =>
-    row('maxPool', `of ${window} at stride ${stride}, padding ${padding}`, [map], (x) =>
-      tf.maxPool(tf.where(tf.isNaN(x), 0, x) as tf.Tensor4D, window, stride, padding),
-    ),
-  ),
   row('transpose', 'rows and columns', [[5, 7]], (x) => tf.transpose(x)),
   row('transpose', 'batch and channels', [map], (x) => tf.transpose(x, [3, 1, 2, 0])),
   row('reverse', 'rows and columns', [map], (x) => tf.reverse(x, [0, 1])),
@@ -278,17 +228,9 @@ const others: StockCase[] = [
   row('batchNorm', '', [map, [7], [7], [7]], (x, mean, scale, shift) =>
     tf.batchNorm(x as tf.Tensor4D, mean as tf.Tensor1D, tf.ones([7]), shift as tf.Tensor1D, scale as tf.Tensor1D, 1e-5),
   ),
-  ...([1, 2] as const).map((stride) =>
-    filtering('conv2d', `stride ${stride}`, [2, 7, 9, 3], [3, 3, 3, 5], (x, w) => tf.conv2d(x, w, stride, 'same')),
-  ),
-  filtering('conv2d', 'dilated', [2, 9, 9, 3], [3, 3, 3, 5], (x, w) => tf.conv2d(x, w, 1, 'valid', 'NHWC', 2)),
-  filtering('conv2dTranspose', 'stride 2', [2, 4, 5, 3], [3, 3, 6, 3], (x, w) =>
-    tf.conv2dTranspose(x, w, [2, 7, 9, 6], 2, 'same'),
-  ),
-  filtering('depthwiseConv2d', 'stride 2', [2, 7, 9, 3], [3, 3, 3, 2], (x, w) => tf.depthwiseConv2d(x, w, 2, 'same')),
 ];
 
-export const stockCases: readonly StockCase[] = [...elementwise, ...others];
+export const stockCases: readonly StockCase[] = [...elementwise, ...others, ...windowCases];
 
 /** The case's inputs on the current backend. */
 export function drawStockInputs({ operation, label, inputs, finite = [] }: StockCase, kind: ValueKind): tf.Tensor[] {

@@ -2,7 +2,8 @@ import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { relativeError, type ValueKind } from '@localgrad/testing';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { drawStockInputs, type StockCase, stockCases, valueKinds } from './stock-cases.js';
+import type { StockCase } from './stock-case.js';
+import { drawStockInputs, stockCases, valueKinds } from './stock-cases.js';
 
 /** `npm run test:backend -- NAME` sets it. */
 const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';

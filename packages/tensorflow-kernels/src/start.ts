@@ -1,9 +1,11 @@
 import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
-import { type KernelRuntime, registerTrainingKernels, SharedRuntimes } from '@localgrad/kernels';
+import { type KernelRuntime, registerTrainingKernels, replaceStockKernels, SharedRuntimes } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { prepareProcess } from './compatibility.js';
 import { createTensorflowKernels } from './kernels/index.js';
 import { type NativeBackend, OperationRunner } from './native-backend.js';
+import { stockConvolutions } from './stock-convolutions.js';
+import { stockPooling } from './stock-pooling.js';
 import { Variables } from './variables.js';
 
 export interface TensorflowOptions {
@@ -82,6 +84,7 @@ export async function startTensorflow(options: TensorflowOptions = {}): Promise<
     const variables = new Variables(run);
     const { kernels, oneDnn } = createTensorflowKernels(run, variables);
     const unregister = registerTrainingKernels(kernels, backend);
+    const restore = replaceStockKernels(backendName, { ...stockConvolutions(), ...stockPooling(kernels) });
     return {
       name: backendName,
       kernels,
@@ -92,6 +95,7 @@ export async function startTensorflow(options: TensorflowOptions = {}): Promise<
         ...(oneDnn === undefined ? { tf32 } : { oneDnn }),
       },
       dispose() {
+        restore();
         unregister();
         variables.dispose();
         run.constants.dispose();

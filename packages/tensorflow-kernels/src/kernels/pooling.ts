@@ -4,6 +4,9 @@ import type { OperationRunner } from '../native-backend.js';
 
 type PoolingKernels = Pick<TrainingKernels, 'maxPool' | 'maxPoolGradient' | 'averagePool' | 'averagePoolGradient'>;
 
+/** The least finite number of float32, which TensorFlow returns for windows of −∞ alone. */
+const leastFloat = -3.4028234663852886e38;
+
 /**
  * TensorFlow's pooling, on images that are padded first since it has no symmetric padding. It ignores NaN, for which there is
  * a separate test.
@@ -21,6 +24,12 @@ export function poolingKernels(run: OperationRunner): PoolingKernels {
   const select = (isMissing: Tensor, there: Tensor, elsewhere: Tensor) =>
     run.one<Tensor4D>('SelectV2', [isMissing, there, elsewhere], [run.type('T', 'float32')]);
   const missingIn = (x: Tensor) => run.float('IsNan', x);
+  /** Maxima of windows without NaN. */
+  const maximaOf = (x: Tensor4D, geometry: PoolingGeometry) => {
+    const maxima = maxPoolOf(x, geometry);
+    const isLeast = run.float('LessEqual', maxima, scalar(leastFloat));
+    return select(isLeast, scalar(Number.NEGATIVE_INFINITY), maxima);
+  };
 
   return {
     maxPool(x, geometry) {
@@ -29,7 +38,7 @@ export function poolingKernels(run: OperationRunner): PoolingKernels {
         const framed = frame(x, geometry, Number.NEGATIVE_INFINITY);
         const missing = maxPoolOf(select(missingIn(framed), scalar(1), scalar(0)), geometry);
         const found = run.float('Greater', missing, scalar(0));
-        return select(found, scalar(Number.NaN), maxPoolOf(framed, geometry));
+        return select(found, scalar(Number.NaN), maximaOf(framed, geometry));
       });
     },
     maxPoolGradient(dy, x, geometry) {

@@ -12,6 +12,8 @@ const poolings: readonly { x: Shape4; geometry: PoolingGeometry }[] = [
   { x: [2, 7, 5, 6], geometry: { window: [3, 2], stride: [1, 3], ...around(1, 0) } },
   { x: [1, 5, 6, 9], geometry: { window: [5, 6], stride: [1, 1], ...around(0) } },
   { x: [2, 7, 8, 3], geometry: { window: [2, 2], stride: [3, 3], ...around(0) } },
+  // A window of one cell may contain −∞ alone.
+  { x: [2, 5, 8, 7], geometry: { window: [1, 1], stride: [2, 2], ...around(0) } },
   // As TensorFlow pads at stride 2: nothing before the map, one cell behind it.
   {
     x: [2, 6, 8, 8],
