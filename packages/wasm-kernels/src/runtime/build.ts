@@ -16,8 +16,21 @@ export interface Build {
 
 type Factory = () => tf.KernelBackend | Promise<tf.KernelBackend>;
 
-/** The factory that importing the TensorFlow.js wasm backend registers. */
+/** Where a factory of this package stores the one that it replaces, for other copies of this package in the same process. */
+const replacedFactory = Symbol.for('localgrad.replacedWasmFactory');
+
+type OwnFactory = Factory & { readonly [replacedFactory]: Factory };
+
 let stockFactory: Factory | undefined;
+
+/** The factory that importing the TensorFlow.js wasm backend registers. */
+function findStockFactory(): Factory {
+  if (stockFactory === undefined) {
+    const registered = tf.findBackendFactory('wasm') as Factory & Partial<OwnFactory>;
+    stockFactory = registered[replacedFactory] ?? registered;
+  }
+  return stockFactory;
+}
 
 /**
  * Makes the wasm backend the current one: multi-threaded if more than one thread is requested and they can be started.
@@ -27,8 +40,7 @@ let stockFactory: Factory | undefined;
  */
 export async function startBuild(threads: number, simd: boolean, paths?: string): Promise<Build> {
   await import('@tensorflow/tfjs-backend-wasm');
-  stockFactory ??= tf.findBackendFactory('wasm');
-  const stock = stockFactory;
+  const stock = findStockFactory();
   if (!simd) return withStockFiles(paths, () => startPlainBuild(stock, paths));
   let reason: string | undefined;
   if (threads > 1) {
@@ -72,15 +84,17 @@ async function startPlainBuild(stock: Factory, paths: string | undefined): Promi
 async function replaceBackend(factory: Factory, stock: Factory, paths: string | undefined): Promise<() => void> {
   const before = tf.getBackend();
   withdraw();
-  tf.registerBackend('wasm', factory, 2);
+  const own: OwnFactory = Object.assign(() => factory(), { [replacedFactory]: stock });
+  tf.registerBackend('wasm', own, 2);
   await activate(paths);
   const backend = tf.backend();
   return () => {
-    const isCurrent = tf.engine().backendName === 'wasm';
-    if (tf.engine().registry.wasm === backend) withdraw();
+    const { backendName, registry } = tf.engine();
+    const isRegistered = registry.wasm === backend;
+    if (isRegistered) withdraw();
     if (tf.findBackendFactory('wasm') === null) tf.registerBackend('wasm', stock, 2);
     // TensorFlow.js cannot choose a backend itself: it would choose the stock wasm backend, which starts asynchronously.
-    if (isCurrent) void tf.setBackend(tf.engine().registry[before] === undefined ? 'cpu' : before);
+    if (isRegistered && backendName === 'wasm') void tf.setBackend(tf.engine().registry[before] === undefined ? 'cpu' : before);
   };
 }
 
