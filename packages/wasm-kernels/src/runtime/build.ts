@@ -94,7 +94,8 @@ async function replaceBackend(factory: Factory, stock: Factory, paths: string | 
     if (isRegistered) withdraw();
     if (tf.findBackendFactory('wasm') === null) tf.registerBackend('wasm', stock, 2);
     // TensorFlow.js cannot choose a backend itself: it would choose the stock wasm backend, which starts asynchronously.
-    if (isRegistered && backendName === 'wasm') void tf.setBackend(tf.engine().registry[before] === undefined ? 'cpu' : before);
+    if (isRegistered && backendName === 'wasm')
+      void tf.setBackend(tf.engine().registry[before] === undefined ? 'cpu' : before);
   };
 }
 
