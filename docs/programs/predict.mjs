@@ -31,8 +31,9 @@ const { modelTopology, weightsManifest, userDefinedMetadata } = JSON.parse(
 const { buffer: weightData } = new Uint8Array(await readFile('web-model/weights.bin'));
 const files = { modelTopology, weightSpecs: weightsManifest[0].weights, weightData, userDefinedMetadata };
 const model = await tf.loadLayersModel(tf.io.fromMemory(files));
-const { mean, deviation } = model.getUserDefinedMetadata().localgrad.normalization;
+const { normalization, classNames } = model.getUserDefinedMetadata().localgrad;
+const { mean, deviation } = normalization;
 const pixels = tf.tensor4d(test.images.subarray(0, 64), [1, 8, 8, 1], 'int32');
 const image = pixels.toFloat().div(255).sub(mean).div(deviation);
 const [same] = model.predict(image).argMax(1).dataSync();
-console.log(`first image: ${test.classes[first]}; with TensorFlow.js alone: ${test.classes[same]}`);
+console.log(`first image: ${description.classNames[first]}; with TensorFlow.js alone: ${classNames[same]}`);

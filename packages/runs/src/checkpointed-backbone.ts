@@ -1,6 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { backboneParameters, type InputNormalization, weightsDescription } from '@localgrad/backbones';
+import {
+  backboneParameters,
+  type InputNormalization,
+  type WeightsDescription,
+  weightsDescription,
+} from '@localgrad/backbones';
 import {
   type Backbone,
   LocalgradError,
@@ -42,6 +47,8 @@ export interface CheckpointedBackbone {
   readonly backbone: Backbone;
   /** Null if it is unknown: of unfinished runs whose normalization is measured. */
   readonly normalization: InputNormalization | null;
+  /** Null of runs that have not finished. */
+  readonly classNames: readonly string[] | null;
   /** Number of tensors of the backbone. */
   readonly tensors: number;
   readonly checkpoint: CheckpointPlace;
@@ -73,6 +80,7 @@ export async function checkpointedBackbone(
   return {
     backbone,
     normalization: await normalizationOf(folder, config),
+    classNames: (await finalDescription(folder))?.classNames ?? null,
     tensors: parameters.size,
     checkpoint: placeOf(stored),
   };
@@ -151,6 +159,11 @@ export function placeOf({ progress }: StoredCheckpoint<unknown>): CheckpointPlac
 export async function normalizationOf(folder: string, config: RunConfig): Promise<InputNormalization | null> {
   const declared = preparationOf(config).normalization;
   if (declared !== undefined) return declared;
+  return (await finalDescription(folder))?.normalization ?? null;
+}
+
+/** The description in the weights of a finished run; undefined of others. */
+async function finalDescription(folder: string): Promise<WeightsDescription | undefined> {
   const bytes = await readBytesIfThere(join(folder, runFiles.weights));
-  return (bytes === undefined ? undefined : weightsDescription(bytes, runFiles.weights))?.normalization ?? null;
+  return bytes === undefined ? undefined : weightsDescription(bytes, runFiles.weights);
 }

@@ -64,12 +64,15 @@ export interface ExportReport {
   readonly prefix?: string;
   /** Normalization of the images by channel; null if the source does not contain it. */
   readonly normalization: InputNormalization | null;
+  /** Name of each class, in the order of the scores; null if the source does not contain them. */
+  readonly classNames: readonly string[] | null;
   /** The checkpoint that was exported, if one was asked for. */
   readonly checkpoint?: CheckpointPlace;
 }
 
 /** A backbone with trained weights, and what is known about it. */
-interface SourceBackbone extends Pick<ExportReport, 'tensors' | 'skipped' | 'prefix' | 'normalization' | 'checkpoint'> {
+interface SourceBackbone
+  extends Pick<ExportReport, 'tensors' | 'skipped' | 'prefix' | 'normalization' | 'classNames' | 'checkpoint'> {
   readonly backbone: Backbone;
 }
 
@@ -117,6 +120,7 @@ async function sourceBackbone(
     skipped,
     ...(prefix === undefined ? {} : { prefix }),
     normalization: description?.normalization ?? null,
+    classNames: description?.classNames ?? null,
   };
 }
 
@@ -150,10 +154,13 @@ const parsedNetwork = z.looseObject({ backbone: z.string(), width: z.int().optio
 /** By name relative to the output folder; a single output file has none. */
 async function contentsOf(
   backbone: Backbone,
-  { normalization }: Pick<SourceBackbone, 'normalization'>,
+  { normalization, classNames }: Pick<SourceBackbone, 'normalization' | 'classNames'>,
   format: WeightsFormat,
 ): Promise<[name: string, content: string | Uint8Array][]> {
-  const extra = normalization === null ? {} : { normalization };
+  const extra = {
+    ...(normalization === null ? {} : { normalization }),
+    ...(classNames === null ? {} : { classNames }),
+  };
   if (format === 'pytorch') return [['', await pytorchFile(backbone)]];
   if (format === 'localgrad') return [['', await weightsFile(backbone, extra)]];
   const { model, weights } = (await ownLayersModel(backbone, extra)) ?? (await layersModelFiles(backbone, extra));

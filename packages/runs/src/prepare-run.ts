@@ -1,5 +1,5 @@
 import { asynchronous, type ModuleTiming } from '@localgrad/asynchronous';
-import type { Normalization } from '@localgrad/data';
+import { type WeightsExtra, weightsExtra } from '@localgrad/backbones';
 import { type CompiledPlan, createTrainStep, type TrainStep } from '@localgrad/engine';
 import type { MachineGroup } from '@localgrad/pipeline';
 import type { TrainOptions } from '@localgrad/train';
@@ -21,8 +21,8 @@ import { untrainedNotice } from './untrained-notice.js';
 export interface PreparedRun {
   readonly compiled: CompiledPlan;
   readonly options: TrainOptions;
-  /** Of the training images, and so of all that the network will see. */
-  readonly normalization: Normalization;
+  /** Normalization of the images and names of the classes, stored with the weights. */
+  readonly extra: WeightsExtra;
   /** Warnings for the user. */
   readonly notices: readonly string[];
   /** Measures how often each module has trained, and on which batches; present for asynchronous workers. */
@@ -100,7 +100,7 @@ export async function prepareRun(
     if (divided !== undefined && divided.chosen.basis !== 'given') notices.push(placementText(divided.chosen));
     return {
       compiled,
-      normalization: batches.normalization,
+      extra: weightsExtra(batches.normalization, data.train.classes),
       notices,
       ...(workers === undefined ? {} : { timing: () => workers.timing() }),
       dispose,

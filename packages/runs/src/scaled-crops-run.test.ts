@@ -61,8 +61,8 @@ describe('the pipeline of Cityscapes', () => {
       [16, 20, 3],
       [16, 20, 3],
     ]);
-    const { options, normalization, dispose } = await prepareRun(config, data);
-    expect(normalization.mean).toEqual([0.485, 0.456, 0.406]);
+    const { options, extra, dispose } = await prepareRun(config, data);
+    expect(extra.normalization?.mean).toEqual([0.485, 0.456, 0.406]);
     const shapesOf = async (batches: typeof options.testBatches) => {
       const shapes: unknown[] = [];
       for await (const batch of batches?.epoch(0) ?? []) {

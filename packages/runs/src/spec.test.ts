@@ -148,7 +148,7 @@ describe('pipeline', () => {
   it('sets augmentation and normalization as published', async () => {
     const config = configOf({ pipeline: 'predsim-fashion-mnist' });
     const run = await prepareRun(config, data, names);
-    expect(run.normalization).toEqual({ mean: [0.286], deviation: [0.353] });
+    expect(run.extra.normalization).toEqual({ mean: [0.286], deviation: [0.353] });
     run.dispose();
   });
 

@@ -44,7 +44,8 @@ async function valuesOf(batches: BatchSource): Promise<number[][]> {
 
 async function batchesOf(input: RunConfigInput) {
   const config = configOf(input);
-  const { options, normalization, dispose } = await prepareRun(config, await loadData(config));
+  const { options, extra, dispose } = await prepareRun(config, await loadData(config));
+  const { normalization } = extra;
   const { batches, testBatches } = options;
   if (testBatches === undefined) throw new Error('no test images');
   const values = { train: await valuesOf(batches), test: await valuesOf(testBatches), normalization };

@@ -136,7 +136,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
   const divergence = await divergenceOf(result.epochs, run.compiled.parameters.values());
   if (divergence !== null) onProblem?.(`The run has diverged: ${divergence}.`);
   const probes = config.probe && divergence === null ? await probe(run, onProblem) : null;
-  const weights = await weightsFile(run.compiled.network, { normalization: run.normalization });
+  const weights = await weightsFile(run.compiled.network, run.extra);
   const summary: RunSummary = {
     formatVersion: 1,
     status: divergence === null ? 'finished' : 'diverged',

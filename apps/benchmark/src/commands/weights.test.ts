@@ -12,6 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'localgrad-weights-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const at = (...names: string[]) => join(folder, ...names);
 
+const classNames = ['cat', 'dog', 'bird', 'ship', 'tree'];
 const normalization = { mean: [0.25, 0.5, 0.75], deviation: [1, 1, 1] };
 const config = { backbone: 'resnet8', widths: [2, 2, 3, 4] };
 const backbone = cifarResNet({ depth: 8, widths: [2, 2, 3, 4] }).build({
@@ -23,7 +24,7 @@ const backbone = cifarResNet({ depth: 8, widths: [2, 2, 3, 4] }).build({
 /** A folder with what a run leaves there. */
 async function runFolder(): Promise<string> {
   await mkdir(at('run'), { recursive: true });
-  await writeFile(at('run', 'weights.safetensors'), await weightsFile(backbone, { normalization }));
+  await writeFile(at('run', 'weights.safetensors'), await weightsFile(backbone, { normalization, classNames }));
   return at('run');
 }
 
@@ -47,6 +48,7 @@ describe('localgrad weights export', () => {
       tensors: 47,
       skipped: [],
       normalization,
+      classNames,
     });
     expect(new Uint8Array(await readFile(there))).toEqual(await pytorchFile(backbone));
 
@@ -94,7 +96,7 @@ describe('localgrad weights export', () => {
     expect(stdout).toContain('mean 0.2500, 0.5000, 0.7500');
     expect((await readdir(at('web'))).sort()).toEqual(['model.json', 'weights.bin']);
     const model = JSON.parse(await readFile(at('web', 'model.json'), 'utf8'));
-    expect(model.userDefinedMetadata.localgrad.normalization).toEqual(normalization);
+    expect(model.userDefinedMetadata.localgrad).toMatchObject({ normalization, classNames });
     const { tensors } = readSafetensors(await weightsFile(backbone));
     const bytes = [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
     expect((await readFile(at('web', 'weights.bin'))).length).toBe(bytes);

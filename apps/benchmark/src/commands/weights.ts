@@ -12,18 +12,27 @@ import { extentsOf } from '../extents.js';
 import type { Presenter } from '../present.js';
 
 export function renderExport(report: ExportReport): string {
-  const { backbone, inputShape, classes, tensors, skipped, prefix, format, files, normalization, checkpoint } = report;
+  const { backbone, inputShape, classes, tensors, skipped, prefix, format, files, normalization, classNames } = report;
+  const { checkpoint } = report;
   const list = (values: readonly number[]) => values.map((value) => value.toFixed(4)).join(', ');
   return [
     `network     ${String(backbone.backbone)}, images ${inputShape.join('×')}, ${classes} classes, ${tensors} tensors`,
     normalization === null
       ? 'images      normalization unknown: the source does not record it'
       : `images      (value / 255 − mean) / deviation, mean ${list(normalization.mean)}, deviation ${list(normalization.deviation)}`,
+    ...(classNames === null ? [] : [`classes     ${namesLine(classNames)}`]),
     ...(checkpoint === undefined ? [] : [checkpointLine(checkpoint)]),
     ...(prefix === undefined ? [] : [`names       without the prefix '${printable(prefix)}' of the source`]),
     ...(skipped.length === 0 ? [] : [`left out    ${skipped.length} tensors that are not the backbone's`]),
     `${format.padEnd(11)} ${files.join(', ')}`,
   ].join('\n');
+}
+
+const mostNames = 10;
+
+function namesLine(names: readonly string[]): string {
+  const first = names.slice(0, mostNames).map(printable).join(', ');
+  return names.length > mostNames ? `${first}, …` : first;
 }
 
 function checkpointLine({ step, epochs, accuracy, metric }: NonNullable<ExportReport['checkpoint']>): string {

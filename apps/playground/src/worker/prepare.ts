@@ -13,6 +13,7 @@ export interface PreparedRun {
   readonly optimizer: Optimizer;
   readonly learningRate: Schedule;
   readonly batches: Batches;
+  readonly classNames: readonly string[];
   readonly testBatches: Batches;
   dispose(): void;
 }
@@ -35,6 +36,7 @@ export function prepareRun({ shared, runs }: Settings, index: number, data: Data
       optimizer,
       learningRate: standardCatalog.schedule(schedule, { learningRate: rate, warmup }),
       batches,
+      classNames: data.train.classes,
       testBatches: createBatches(data.test, { batchSize: Math.min(batchSize, data.test.size), normalization }),
       dispose() {
         optimizer.dispose();

@@ -1,4 +1,4 @@
-import { pytorchFile, weightsFile } from '@localgrad/backbones';
+import { pytorchFile, weightsExtra, weightsFile } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { messageOf } from '@localgrad/core';
 import type { DatasetSplits } from '@localgrad/data';
@@ -113,9 +113,8 @@ export class Session {
 
   async export(format: 'localgrad' | 'pytorch'): Promise<void> {
     const run = this.#prepared();
-    const { normalization } = run.batches;
-    const content =
-      format === 'pytorch' ? await pytorchFile(run.network) : await weightsFile(run.network, { normalization });
+    const extra = weightsExtra(run.batches.normalization, run.classNames);
+    const content = format === 'pytorch' ? await pytorchFile(run.network) : await weightsFile(run.network, extra);
     const name = `${run.compiled.plan.method.replace(/[^\w.-]+/g, '-').replace(/-+$/, '')}-${format}.safetensors`;
     this.#post({ type: 'file', name, content: new Uint8Array(content) });
   }

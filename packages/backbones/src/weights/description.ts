@@ -26,6 +26,13 @@ export interface InputNormalization {
 /** Optional information in a weights file besides the backbone. */
 export interface WeightsExtra {
   readonly normalization?: InputNormalization;
+  /** Name of each class, in the order of the network's scores. */
+  readonly classNames?: readonly string[];
+}
+
+/** @param classNames of the data set; empty if its images have no classes */
+export function weightsExtra(normalization: InputNormalization, classNames: readonly string[]): WeightsExtra {
+  return { normalization, ...(classNames.length === 0 ? {} : { classNames }) };
 }
 
 /** Information in a weights file to rebuild the backbone. */
@@ -46,8 +53,14 @@ export function weightsDescription(bytes: Uint8Array, where = 'safetensors data'
 }
 
 export function describe({ config, inputShape, classes }: Backbone, extra: WeightsExtra): WeightsDescription {
-  const { normalization } = extra;
-  return { backbone: config, inputShape, classes, ...(normalization === undefined ? {} : { normalization }) };
+  const { normalization, classNames } = extra;
+  return {
+    backbone: config,
+    inputShape,
+    classes,
+    ...(normalization === undefined ? {} : { normalization }),
+    ...(classNames === undefined ? {} : { classNames }),
+  };
 }
 
 /**
@@ -87,7 +100,15 @@ export function readDescription({ metadata }: TensorFile, where: string): Weight
   if (result.normalization !== undefined && !isNormalization(result.normalization)) {
     fail(`has normalization ${shown(result.normalization)}; expected { mean, deviation }, one number per channel each`);
   }
+  const { classNames } = result;
+  if (classNames !== undefined && !isNames(classNames, result.classes)) {
+    fail(`has classNames ${shown(classNames)}; expected a name for each of its ${result.classes} classes`);
+  }
   return result;
+}
+
+function isNames(value: unknown, count: number): boolean {
+  return Array.isArray(value) && value.length === count && value.every((name) => typeof name === 'string');
 }
 
 function isNormalization(value: Partial<InputNormalization> | null): boolean {

@@ -5,6 +5,7 @@ export {
   type WeightsDescription,
   type WeightsExtra,
   weightsDescription,
+  weightsExtra,
 } from './description.js';
 export { layersModelFiles } from './layers-model.js';
 export { type LoadedWeights, type LoadWeightsOptions, loadWeights, type WeightsLayout } from './load-weights.js';

@@ -14,8 +14,8 @@ const epsilon = 1e-5;
 /**
  * A trained backbone as a functional model of TensorFlow.js layers, for inference: convolutions, batch norms with the
  * running statistics, sums, ReLUs, global average pooling and a dense layer. Input: normalized images [batch, height,
- * width, channels]; output: class scores before softmax, [batch, classes]. The input normalization is stored in the
- * model's metadata (`userDefinedMetadata.localgrad`).
+ * width, channels]; output: class scores before softmax, [batch, classes]. The input normalization and the names of the
+ * classes are stored in the model's metadata (`userDefinedMetadata.localgrad`).
  *
  * @throws LocalgradError `invalid-option` for backbones other than CIFAR ResNets
  */

@@ -138,7 +138,8 @@ describe('our own weights files', () => {
   it('describe their backbone, and are restored bit-identically', async () => {
     const backbone = tinyResNet(3);
     const normalization = { mean: [0.1, 0.2, 0.3], deviation: [1, 2, 3] };
-    const bytes = await weightsFile(backbone, { normalization });
+    const classNames = ['cat', 'dog', 'bird', 'ship', 'Größe'];
+    const bytes = await weightsFile(backbone, { normalization, classNames });
     const read = readBackbone(bytes, { scope: createScope(9) });
     expect(read.layout).toBe('localgrad');
     expect(read.description).toEqual({
@@ -146,6 +147,7 @@ describe('our own weights files', () => {
       inputShape: [8, 8, 3],
       classes: 5,
       normalization,
+      classNames,
     });
     expect(scoresOf(read.backbone, images())).toEqual(scoresOf(backbone, images()));
   });
@@ -179,6 +181,9 @@ describe('our own weights files', () => {
     expect(
       withText('{"backbone":{"backbone":"resnet8"},"inputShape":[8,8,3],"classes":5,"normalization":{"mean":1}}'),
     ).toThrow(/has normalization {"mean":1}/);
+    expect(
+      withText('{"backbone":{"backbone":"resnet8"},"inputShape":[8,8,3],"classes":5,"classNames":["cat","dog"]}'),
+    ).toThrow(/has classNames \["cat","dog"\]; expected a name for each of its 5 classes/);
   });
 
   it.each([

@@ -6,7 +6,7 @@ import { batchCounterAfter } from './reference-names.js';
 /**
  * Writes a backbone's weights and running statistics to a safetensors file with our names and layouts (convolutions
  * [height, width, in, out], dense [in, out]). Its metadata `localgrad` is JSON of `{ backbone, inputShape, classes,
- * normalization }`, from which `readBackbone` rebuilds the network.
+ * normalization, classNames }`, from which `readBackbone` rebuilds the network.
  */
 export async function weightsFile(owner: WeightsOwner, extra: WeightsExtra = {}): Promise<Uint8Array> {
   const tensors = new Map<string, StoredTensor>();
