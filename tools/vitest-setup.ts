@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { expect } from 'vitest';
+import { beforeEach, expect } from 'vitest';
+import { skipOutsideSample } from './vitest-sample.ts';
 
 // Suppresses the banner that TensorFlow.js prints in Node.
 tf.enableProdMode();
@@ -19,3 +20,5 @@ if (!Reflect.has(globalThis, added)) {
   Reflect.set(globalThis, added, true);
   expect.addEqualityTesters([haveEqualBytes]);
 }
+
+if (process.env.LOCALGRAD_TEST_SAMPLE !== undefined) beforeEach(skipOutsideSample);
