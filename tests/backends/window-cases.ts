@@ -63,9 +63,6 @@ function depthwise(stride: number, label: string, pad: Exclude<Padding, object>)
   );
 }
 
-// The reference ignores NaN in windows.
-const numbersOf = (x: tf.Tensor) => tf.where(tf.isNaN(x), 0, x) as tf.Tensor4D;
-
 const poolings: StockCase[] = (
   [
     [2, 1, 2],
@@ -76,25 +73,30 @@ const poolings: StockCase[] = (
   ] as const
 ).map(([window, stride, padding]) =>
   row('maxPool', `of ${window} at stride ${stride}, padding ${padding}`, [[2, 3, 5, 7]], (x) =>
-    tf.maxPool(numbersOf(x), window, stride, padding),
+    tf.maxPool(x as tf.Tensor4D, window, stride, padding),
   ),
 );
 
-const meanPoolings: StockCase[] = paddings.flatMap(([label, pad]) =>
-  typeof pad === 'object'
-    ? []
-    : [
-        row('avgPool', `of 3 at stride 2, ${label}`, [[2, 7, 5, 3]], (x) => tf.avgPool(numbersOf(x), 3, 2, pad)),
-        row('gradient of maxPool', `of 3 at stride 2, ${label}`, [[2, 7, 5, 3]], (x) =>
-          tf.grad((maps) => tf.sum(tf.square(tf.maxPool(maps as tf.Tensor4D, 3, 2, pad))))(numbersOf(x)),
-        ),
-      ],
+type Pool = typeof tf.avgPool | typeof tf.maxPool;
+
+const poolingGradients: StockCase[] = paddings.flatMap(([label, pad]) =>
+  (
+    [
+      ['avgPool', tf.avgPool],
+      ['maxPool', tf.maxPool],
+    ] as const
+  ).flatMap(([name, pool]: readonly [string, Pool]) => {
+    const run = (x: tf.Tensor) => pool(x as tf.Tensor4D, 3, 2, pad as number);
+    const gradient = (x: tf.Tensor) => tf.grad((maps) => tf.sum(tf.square(run(maps))))(x);
+    const geometry = `of 3 at stride 2 on 7×5, ${label}`;
+    return [row(name, geometry, [[2, 7, 5, 3]], run), row(`gradient of ${name}`, geometry, [[2, 7, 5, 3]], gradient)];
+  }),
 );
 
 export const windowCases: readonly StockCase[] = [
   ...convolutions,
   ...poolings,
-  ...meanPoolings,
+  ...poolingGradients,
   filtering('conv2d', 'dilated', [2, 9, 9, 3], [3, 3, 3, 5], (x, w) => tf.conv2d(x, w, 1, 'valid', 'NHWC', 2)),
   filtering('conv2d', 'dilated, padding 2', [2, 9, 9, 3], [3, 3, 3, 5], (x, w) => tf.conv2d(x, w, 1, 2, 'NHWC', 2)),
   filtering('fused conv2d', 'padding 1', images, [3, 3, 3, 5], (x, w) =>

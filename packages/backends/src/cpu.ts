@@ -1,4 +1,5 @@
 import { LocalgradError } from '@localgrad/core';
+import { poolingReplacements, replaceStockKernels, stockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { BackendDescriptor } from './descriptor.js';
 import { cpuName, freeMemoryBytes, residentMemory } from './system.node.js';
@@ -20,6 +21,7 @@ export const cpu: BackendDescriptor = {
     if (!(await tf.setBackend('cpu'))) {
       throw new LocalgradError('backend-unavailable', 'The cpu backend of TensorFlow.js could not be started.');
     }
+    const restore = replaceStockKernels('cpu', poolingReplacements('cpu', stockKernels));
     return {
       threads: 1,
       device: cpuName(),
@@ -27,7 +29,7 @@ export const cpu: BackendDescriptor = {
       facts: { build: 'javascript' },
       availableBytes: freeMemoryBytes,
       memoryInUse: residentMemory,
-      dispose() {},
+      dispose: restore,
     };
   },
 };

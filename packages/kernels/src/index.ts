@@ -20,6 +20,7 @@ export {
 } from './step-recorder.js';
 export { clipAll } from './stock/clipping.js';
 export { type GroupedConvolutions, groupByGroup } from './stock/grouped-convolution.js';
+export { poolingReplacements } from './stock/pooling-replacements.js';
 export { moveStatistics, runningFactors } from './stock/running-statistics.js';
 export { stockKernels } from './stock-kernels.js';
 export type {

@@ -1,11 +1,16 @@
 import { LocalgradError, rejectUnknownKeys, requireOption } from '@localgrad/core';
-import { type KernelRuntime, registerTrainingKernels, replaceStockKernels, SharedRuntimes } from '@localgrad/kernels';
+import {
+  type KernelRuntime,
+  poolingReplacements,
+  registerTrainingKernels,
+  replaceStockKernels,
+  SharedRuntimes,
+} from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { prepareProcess } from './compatibility.js';
 import { createTensorflowKernels } from './kernels/index.js';
 import { type NativeBackend, OperationRunner } from './native-backend.js';
 import { stockConvolutions } from './stock-convolutions.js';
-import { stockPooling } from './stock-pooling.js';
 import { Variables } from './variables.js';
 
 export interface TensorflowOptions {
@@ -84,7 +89,10 @@ export async function startTensorflow(options: TensorflowOptions = {}): Promise<
     const variables = new Variables(run);
     const { kernels, oneDnn } = createTensorflowKernels(run, variables);
     const unregister = registerTrainingKernels(kernels, backend);
-    const restore = replaceStockKernels(backendName, { ...stockConvolutions(), ...stockPooling(kernels) });
+    const restore = replaceStockKernels(backendName, {
+      ...stockConvolutions(),
+      ...poolingReplacements(backendName, kernels),
+    });
     return {
       name: backendName,
       kernels,

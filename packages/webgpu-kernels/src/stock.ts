@@ -1,9 +1,9 @@
-import { replaceStockKernels } from '@localgrad/kernels';
+import { poolingReplacements, replaceStockKernels } from '@localgrad/kernels';
 import { cast, getKernel, type Tensor, type TensorInfo, tidy, util } from '@tensorflow/tfjs';
 import { addShares } from './add-shares.js';
+import { poolingKernels } from './kernels/pooling.js';
 import { isMissing, minusInfinityBits, missing, missingBits } from './missing.js';
 import { runElementwise, runProgram, type WebGpuBackend } from './program.js';
-import { poolingKernels } from './stock-pooling.js';
 import { productKernels } from './stock-products.js';
 
 /** WGSL bodies for values other than NaN, as in TensorFlow.js. */
@@ -134,7 +134,7 @@ export function registerStockOperations(backend: WebGpuBackend): () => void {
   return replaceStockKernels('webgpu', {
     ...Object.fromEntries(kernels),
     ...productKernels(),
-    ...poolingKernels(backend),
+    ...poolingReplacements('webgpu', poolingKernels(backend)),
     Cast: castTo(backend),
     Softmax: ({ inputs }: { inputs: { logits: TensorInfo } }) => softmax(backend, inputs.logits as never),
   });

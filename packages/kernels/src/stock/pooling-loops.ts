@@ -38,12 +38,12 @@ function outputShape(
   return [batch, ...outputSize(geometry, height, width), channels];
 }
 
-/** Index of the first largest value, or of the last NaN. */
-function largestOf(values: Float32Array, cells: readonly number[]): number {
-  let taken = cells[0] as number;
+/** Index of the first largest value, or of the last NaN; undefined for a window in the padding. */
+function largestOf(values: Float32Array, cells: readonly number[]): number | undefined {
+  let taken = cells[0];
   for (const cell of cells) {
     const value = values[cell] as number;
-    if (value > (values[taken] as number) || Number.isNaN(value)) taken = cell;
+    if (value > (values[taken as number] as number) || Number.isNaN(value)) taken = cell;
   }
   return taken;
 }
@@ -53,7 +53,7 @@ export function maxPool(x: tf.Tensor4D, geometry: PoolingGeometry): tf.Tensor4D 
   const values = x.dataSync<'float32'>();
   const result = new Float32Array(tf.util.sizeFromShape(shape));
   eachWindow(x.shape, geometry, (output, cells) => {
-    result[output] = values[largestOf(values, cells)] as number;
+    result[output] = values[largestOf(values, cells) ?? -1] ?? Number.NEGATIVE_INFINITY;
   });
   return tf.tensor4d(result, shape);
 }
@@ -63,7 +63,7 @@ export function maxPoolGradient(dy: tf.Tensor4D, x: tf.Tensor4D, geometry: Pooli
   const result = new Float32Array(x.size);
   eachWindow(x.shape, geometry, (output, cells) => {
     const taken = largestOf(values, cells);
-    result[taken] = (result[taken] as number) + (cotangent[output] as number);
+    if (taken !== undefined) result[taken] = (result[taken] as number) + (cotangent[output] as number);
   });
   return tf.tensor4d(result, x.shape);
 }

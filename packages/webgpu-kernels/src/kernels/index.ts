@@ -16,7 +16,7 @@ import { gelu, geluGradient } from './gelu.js';
 import { globalAveragePool, globalAveragePoolGradient } from './global-average-pool.js';
 import { groupNorm, groupNormGradient } from './group-norm.js';
 import { groupedConv2d, groupedConv2dFilterGradient, groupedConv2dInputGradient } from './grouped-convolution.js';
-import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.js';
+import { poolingKernels } from './pooling.js';
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
 import { adamUpdateAll, blendAll, clipAll, sgdUpdateAll } from './updates.js';
 
@@ -58,10 +58,7 @@ export function createWebGpuKernels(
     binaryCrossEntropy: stockKernels.binaryCrossEntropy,
     globalAveragePool: (x) => globalAveragePool(backend, x),
     globalAveragePoolGradient: (dy, inputShape) => globalAveragePoolGradient(backend, dy, inputShape),
-    maxPool: (...values) => maxPool(backend, ...values),
-    maxPoolGradient: (...values) => maxPoolGradient(backend, ...values),
-    averagePool: (...values) => averagePool(backend, ...values),
-    averagePoolGradient: (...values) => averagePoolGradient(backend, ...values),
+    ...poolingKernels(backend),
     softmaxCrossEntropy: (...values) => softmaxCrossEntropy(backend, ...values),
     clipAll: (gradients, norm) => clipAll(updates, gradients, norm),
     sgdUpdateAll: (requests) => sgdUpdateAll(updates, requests),

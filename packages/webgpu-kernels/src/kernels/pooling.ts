@@ -1,7 +1,18 @@
-import type { PoolingGeometry, Shape4 } from '@localgrad/kernels';
+import type { PoolingGeometry, Shape4, TrainingKernels } from '@localgrad/kernels';
 import type { Tensor4D } from '@tensorflow/tfjs';
 import { isMissing, minusInfinityBits } from '../missing.js';
 import { runElementwise, type WebGpuBackend } from '../program.js';
+
+type PoolingKernels = Pick<TrainingKernels, 'maxPool' | 'maxPoolGradient' | 'averagePool' | 'averagePoolGradient'>;
+
+export function poolingKernels(backend: WebGpuBackend): PoolingKernels {
+  return {
+    maxPool: (...values) => maxPool(backend, ...values),
+    maxPoolGradient: (...values) => maxPoolGradient(backend, ...values),
+    averagePool: (...values) => averagePool(backend, ...values),
+    averagePoolGradient: (...values) => averagePoolGradient(backend, ...values),
+  };
+}
 
 /** Sizes of the feature map, the output and the windows. */
 function integers(
@@ -66,7 +77,7 @@ const findLargest = `
     }
   }`;
 
-export function maxPool(backend: WebGpuBackend, x: Tensor4D, geometry: PoolingGeometry): Tensor4D {
+function maxPool(backend: WebGpuBackend, x: Tensor4D, geometry: PoolingGeometry): Tensor4D {
   const size = outputSize(x.shape, geometry);
   return runElementwise<Tensor4D>(backend, {
     key: 'maxPool',
@@ -82,19 +93,14 @@ export function maxPool(backend: WebGpuBackend, x: Tensor4D, geometry: PoolingGe
 }
 
 /** For each cell, adds up dy of the windows whose maximum it is. */
-export function maxPoolGradient(
-  backend: WebGpuBackend,
-  dy: Tensor4D,
-  x: Tensor4D,
-  geometry: PoolingGeometry,
-): Tensor4D {
+function maxPoolGradient(backend: WebGpuBackend, dy: Tensor4D, x: Tensor4D, geometry: PoolingGeometry): Tensor4D {
   return gather(backend, 'maxPoolGradient', { dy, x }, dy, x.shape, geometry, (at) => {
     return `${findLargest}
       if (bestCell == ownCell) { total += dy[${at}]; }`;
   });
 }
 
-export function averagePool(backend: WebGpuBackend, x: Tensor4D, geometry: PoolingGeometry): Tensor4D {
+function averagePool(backend: WebGpuBackend, x: Tensor4D, geometry: PoolingGeometry): Tensor4D {
   const size = outputSize(x.shape, geometry);
   return runElementwise<Tensor4D>(backend, {
     key: 'averagePool',
@@ -111,7 +117,7 @@ export function averagePool(backend: WebGpuBackend, x: Tensor4D, geometry: Pooli
   });
 }
 
-export function averagePoolGradient(
+function averagePoolGradient(
   backend: WebGpuBackend,
   dy: Tensor4D,
   inputShape: Shape4,
