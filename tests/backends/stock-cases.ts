@@ -1,5 +1,6 @@
 import { drawValues, type ValueKind } from '@localgrad/testing';
 import * as tf from '@tensorflow/tfjs';
+import { gradientCases } from './gradient-cases.js';
 import { row, type Shape, type StockCase } from './stock-case.js';
 import { windowCases } from './window-cases.js';
 
@@ -230,7 +231,7 @@ const others: StockCase[] = [
   ),
 ];
 
-export const stockCases: readonly StockCase[] = [...elementwise, ...others, ...windowCases];
+export const stockCases: readonly StockCase[] = [...elementwise, ...others, ...windowCases, ...gradientCases];
 
 /** The case's inputs on the current backend. */
 export function drawStockInputs({ operation, label, inputs, finite = [] }: StockCase, kind: ValueKind): tf.Tensor[] {

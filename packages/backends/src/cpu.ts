@@ -1,6 +1,7 @@
 import { LocalgradError } from '@localgrad/core';
-import { poolingReplacements, replaceStockKernels, stockKernels } from '@localgrad/kernels';
+import { replaceStockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
+import { cpuKernels } from './cpu-kernels.js';
 import type { BackendDescriptor } from './descriptor.js';
 import { cpuName, freeMemoryBytes, residentMemory } from './system.node.js';
 
@@ -21,7 +22,7 @@ export const cpu: BackendDescriptor = {
     if (!(await tf.setBackend('cpu'))) {
       throw new LocalgradError('backend-unavailable', 'The cpu backend of TensorFlow.js could not be started.');
     }
-    const restore = replaceStockKernels('cpu', poolingReplacements('cpu', stockKernels));
+    const restore = replaceStockKernels('cpu', cpuKernels());
     return {
       threads: 1,
       device: cpuName(),
