@@ -6,7 +6,7 @@ import { createContestant, recomputeName } from './contestants.js';
 import { costOfSteps, highest, type StepCost, takeTurns, withContestants } from './measure.js';
 import { type BenchmarkReport, measureOn } from './measure-on.js';
 import { type BenchStepOptions, type Contestant, pytorchVariants, type StepMeasurement } from './options.js';
-import { startStockTape } from './peers.js';
+import { oneThreadName, startOneThread, startStockTape } from './peers.js';
 import { createProgress } from './progress.js';
 import { pytorchName, startPytorch } from './pytorch.js';
 import type { Terminal } from './terminal.js';
@@ -28,6 +28,8 @@ export interface BenchRow extends StepCost {
   readonly relativeToLiteral?: Ratios;
   /** Relative to the same steps without a recording, if those were measured. */
   readonly relativeToOrdinary?: Ratios;
+  /** Relative to the same steps on one thread, if those were measured. */
+  readonly relativeToOneThread?: Ratios;
   /** Relative to PyTorch's step of this method, with the literal procedure if the method needs one. */
   readonly relativeToPytorch?: Ratios;
 }
@@ -71,6 +73,7 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
         });
       }
       await addMethods(contestants, options, backend, wantsOrdinary && records);
+      const ownCount = contestants.length;
       await addPeers(contestants, options, backend, reportMissing);
       const warmup = records ? Math.max(stepsUntilRecorded, options.warmup) : options.warmup;
       const progress = createProgress(terminal, warmup + options.repeats);
@@ -79,7 +82,7 @@ export async function benchStep(options: BenchStepOptions, terminal: Terminal): 
       const deviceMemory = await backend.memoryInUse();
       const rows = contestants.map((contestant, index): BenchRow => {
         const row = rowOf(contestant, measured[index] ?? [], options);
-        return contestant.backend === backend.name ? { ...row, deviceMemory } : row;
+        return index < ownCount ? { ...row, deviceMemory } : row;
       });
       return rows.map((row) => relate(row, at(rows, 0, 'row'), rows));
     }),
@@ -126,6 +129,15 @@ async function addPeers(
       return [];
     }
   };
+  if (options.include.includes('one-thread')) {
+    if (backend.threads === 1) {
+      reportMissing({ name: 'one-thread', reason: `Backend '${backend.name}' has one thread already.` });
+    } else {
+      const rows = [...methodsOf(options)];
+      const started = rows.map((row) => tryTo(oneThreadName(row), () => startOneThread(row, options)));
+      contestants.push(...(await Promise.all(started)).flat());
+    }
+  }
   if (options.include.includes('stock-tape')) {
     contestants.push(...(await tryTo('stock-tape', () => startStockTape(options))));
   }
@@ -174,12 +186,14 @@ function relate(row: BenchRow, backprop: BenchRow, rows: readonly BenchRow[]): B
   const find = (...names: string[]) => rows.find(({ method }) => names.includes(method));
   const literal = find(literalName(row.method));
   const ordinary = find(ordinaryName(row.method));
+  const oneThread = find(oneThreadName(row.method));
   const pytorch = find(pytorchName(row.method, false), pytorchName(row.method, true));
   return {
     ...row,
     relativeToBackprop: ratios(row, backprop),
     ...(literal === undefined ? {} : { relativeToLiteral: ratios(row, literal) }),
     ...(ordinary === undefined ? {} : { relativeToOrdinary: ratios(row, ordinary) }),
+    ...(oneThread === undefined ? {} : { relativeToOneThread: ratios(row, oneThread) }),
     ...(pytorch === undefined ? {} : { relativeToPytorch: ratios(row, pytorch) }),
   };
 }

@@ -29,8 +29,11 @@ export interface BenchStepOptions extends MeasuredNetwork, MeasuredBackend {
   readonly python?: string;
 }
 
-/** Other implementations that can be measured with the methods; `ordinary` are steps that are not recorded. */
-export type PeerName = 'literal' | 'ordinary' | 'stock-tape' | PytorchVariant;
+/**
+ * What else can be measured with the methods: other implementations, steps that are not recorded (`ordinary`), and the same steps on one
+ * thread.
+ */
+export type PeerName = 'literal' | 'ordinary' | 'one-thread' | 'stock-tape' | PytorchVariant;
 
 /** Ways in which PyTorch runs the same step: eager, compiled by TorchInductor, with channels last, as a CUDA graph. */
 export type PytorchVariant = 'pytorch' | 'pytorch-compile' | 'pytorch-channels-last' | 'pytorch-cuda-graphs';
@@ -40,7 +43,7 @@ export const pytorchVariants: readonly PytorchVariant[] = [
   'pytorch-channels-last',
   'pytorch-cuda-graphs',
 ];
-export const peerNames: readonly PeerName[] = ['literal', 'ordinary', 'stock-tape', ...pytorchVariants];
+export const peerNames: readonly PeerName[] = ['literal', 'ordinary', 'one-thread', 'stock-tape', ...pytorchVariants];
 
 /** One timed step. */
 export interface StepMeasurement {

@@ -34,6 +34,7 @@ export function stepRecords({ rows, options }: BenchReport): CsvRecord[] {
     time_relative_to_ordinary: ratio(row.relativeToOrdinary?.time),
     memory_relative_to_ordinary: ratio(row.relativeToOrdinary?.memory),
     step_memory_relative_to_ordinary: ratio(row.relativeToOrdinary?.stepMemory),
+    time_relative_to_one_thread: ratio(row.relativeToOneThread?.time),
     time_relative_to_pytorch: ratio(row.relativeToPytorch?.time),
     memory_relative_to_pytorch: ratio(row.relativeToPytorch?.memory),
     step_memory_relative_to_pytorch: ratio(row.relativeToPytorch?.stepMemory),

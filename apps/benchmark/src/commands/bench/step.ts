@@ -72,6 +72,7 @@ export function renderBench(report: BenchReport): string {
     ...deviceMemory(rows),
     ...beside(rows, 'relativeToLiteral', 'here, against its literal procedure'),
     ...beside(rows, 'relativeToOrdinary', 'recorded, against its ordinary step'),
+    ...beside(rows, 'relativeToOneThread', 'here, against one thread'),
     ...besideStockTape(rows),
     ...beside(rows, 'relativeToPytorch', "here, against PyTorch's"),
     ...missing.map(({ name, reason }) => `\nMISSING ${name}: ${reason}`),
@@ -87,7 +88,7 @@ function deviceMemory(rows: BenchReport['rows']): string[] {
     : [`\nIn use after the last step, all contestants here together: ${formatBytes(found.bytes)} (${found.method}).`];
 }
 
-type RelativeTo = 'relativeToLiteral' | 'relativeToOrdinary' | 'relativeToPytorch';
+type RelativeTo = 'relativeToLiteral' | 'relativeToOrdinary' | 'relativeToOneThread' | 'relativeToPytorch';
 
 /** A line for each step that was measured beside another one of the same method. */
 function beside(rows: BenchReport['rows'], key: RelativeTo, words: string): string[] {
