@@ -4,24 +4,42 @@ import { getKernel, type KernelConfig, registerKernel, type TensorInfo, unregist
 // biome-ignore lint/suspicious/noExplicitAny: TensorFlow.js types no kernel's inputs and attributes.
 export type StockKernel = (call: any) => TensorInfo;
 
+/** Where a replacement says what it replaced, also to other copies of this package in the process. */
+const replacement = Symbol.for('localgrad.replacement');
+
+interface Replacement {
+  readonly before: KernelConfig | undefined;
+  /** Set by its restore, also if it has been replaced again meanwhile: nothing may put it back then. */
+  isWithdrawn: boolean;
+}
+
+type OwnConfig = KernelConfig & { readonly [replacement]?: Replacement };
+
 /**
- * Replaces kernels that TensorFlow.js registered for a backend, by name.
+ * Replaces kernels that TensorFlow.js registered for a backend, by name. Replacements may be restored in any order.
  *
- * @returns restores the kernels that have not been replaced again meanwhile
+ * @returns restores the kernels
  */
 export function replaceStockKernels(backendName: string, kernels: Readonly<Record<string, StockKernel>>): () => void {
   const replaced = Object.entries(kernels).map(([kernelName, kernelFunc]) => {
-    const before = getKernel(kernelName, backendName);
-    if (before !== undefined) unregisterKernel(kernelName, backendName);
-    const own: KernelConfig = { kernelName, backendName, kernelFunc };
+    const entry: Replacement = { before: getKernel(kernelName, backendName), isWithdrawn: false };
+    if (entry.before !== undefined) unregisterKernel(kernelName, backendName);
+    const own: OwnConfig = { kernelName, backendName, kernelFunc, [replacement]: entry };
     registerKernel(own);
-    return { kernelName, before, own };
+    return { kernelName, own, entry };
   });
   return () => {
-    for (const { kernelName, before, own } of replaced) {
+    for (const { kernelName, own, entry } of replaced) {
+      entry.isWithdrawn = true;
       if (getKernel(kernelName, backendName) !== own) continue;
       unregisterKernel(kernelName, backendName);
+      const before = validBefore(entry);
       if (before !== undefined) registerKernel(before);
     }
   };
+}
+
+function validBefore({ before }: Replacement): KernelConfig | undefined {
+  const entry = (before as OwnConfig | undefined)?.[replacement];
+  return entry?.isWithdrawn === true ? validBefore(entry) : before;
 }

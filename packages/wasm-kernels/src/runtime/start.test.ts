@@ -14,6 +14,11 @@ afterEach(() => {
   for (const runtime of started.splice(0)) runtime.dispose();
 });
 
+/** What TensorFlow.js does not declare. */
+interface StockBackend {
+  readonly wasm: { readonly PThread: { readonly unusedWorkers: object[]; readonly runningWorkers: object[] } };
+}
+
 const values = (tensor: tf.Tensor) => [...tensor.dataSync()];
 
 /** Input gradient of a convolution by automatic differentiation of stock operations. */
@@ -33,6 +38,12 @@ describe('startWasm', () => {
     expect(facts).toEqual({ build: 'threaded-simd', threads: 2, simd: true, relaxedSimd: true });
     expect(heap.shared).toBe(true);
     expect(currentKernels()).toBe(kernels);
+  });
+
+  it.each([2, 3, 8])('starts no more threads than %i, including the main one', async (threads) => {
+    await start({ threads });
+    const { unusedWorkers, runningWorkers } = (tf.backend() as unknown as StockBackend).wasm.PThread;
+    expect([unusedWorkers.length, runningWorkers.length]).toEqual([0, threads - 1]);
   });
 
   it('computes the same bits on one thread and on two', async () => {

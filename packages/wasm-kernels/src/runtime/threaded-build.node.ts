@@ -34,18 +34,20 @@ export async function instantiateThreadedBuild(threads: number, _paths?: string)
   const { BackendWasm } = (await import('@tensorflow/tfjs-backend-wasm')) as typeof WasmBackendModule;
   const folder = path.join(path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'wasm-out');
   const script = path.join(folder, 'tfjs-backend-wasm-threaded-simd.js');
-  const factory: Factory = require(script);
   const { wasmWorkerContents }: { wasmWorkerContents: string } = require(
     path.join(folder, 'tfjs-backend-wasm-threaded-simd.worker.js'),
   );
   const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'localgrad-wasm-'));
   const worker = path.join(temporary, 'worker.cjs');
+  const main = path.join(temporary, 'main.cjs');
   // The file exports the worker's source as a string literal with unescaped line breaks.
   fs.writeFileSync(worker, wasmWorkerContents.replace(/\n/g, '\\n'));
+  fs.writeFileSync(main, withWorkers(fs.readFileSync(script, 'utf8'), threads));
   const { cpus } = os;
   const [processor = unknownProcessor] = cpus();
   try {
     // A static initializer sets the size of the thread pool to half the number of processors.
+    const factory: Factory = require(main);
     os.cpus = () => Array.from({ length: 2 * threads }, () => processor);
     const module = await factory({
       wasmBinary: withShorterSpin(fs.readFileSync(path.join(folder, 'tfjs-backend-wasm-threaded-simd.wasm'))),
@@ -70,6 +72,15 @@ export async function instantiateThreadedBuild(threads: number, _paths?: string)
     return { backend: new BackendWasm(module as never), failure: () => failure };
   } finally {
     os.cpus = cpus;
+    delete require.cache[main];
     fs.rmSync(temporary, { recursive: true, force: true });
   }
+}
+
+/** The most threads that the backend uses, including the caller's. */
+const mostThreads = 8;
+
+/** The script with one worker per further thread. It starts eight, whatever the number, at 50 ms of a core and 10 MB each. */
+function withWorkers(script: string, threads: number): string {
+  return script.replace('pthreadPoolSize=8', `pthreadPoolSize=${Math.max(1, Math.min(threads, mostThreads) - 1)}`);
 }
