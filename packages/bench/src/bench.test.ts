@@ -146,6 +146,12 @@ describe('benchStep', () => {
     expect(missing).toEqual([{ name: 'ordinary', reason: expect.stringContaining('does not record steps') }]);
   });
 
+  it('says that a backend has one thread already', async () => {
+    const { rows, missing } = await benchStep({ ...options, methods: [], include: ['one-thread'], repeats: 1 }, quiet);
+    expect(rows.every(({ relativeToOneThread }) => relativeToOneThread === undefined)).toBe(true);
+    expect(missing).toEqual([{ name: 'one-thread', reason: "Backend 'cpu' has one thread already." }]);
+  });
+
   it('predicts and measures with the requested optimizer, clipping and accumulation', async () => {
     const small = { ...options, methods: [], include: [], repeats: 2 };
     const { rows } = await benchStep(small, quiet);
