@@ -7,6 +7,7 @@ const sampled: readonly { readonly file: RegExp; readonly title?: RegExp }[] = [
   { file: /testing\/src\/conformance\.slow\.test\.ts$/, title: /learns a toy problem/ },
   { file: /budget\/all-cuts\.slow\.test\.ts$/ },
   { file: /tests\/steps\/steps\.slow\.test\.ts$/, title: /200 steps/ },
+  { file: /tests\/backends\/networks\.slow\.test\.ts$/ },
   { file: /tools\/benchmark-plans\.slow\.test\.ts$/, title: /plans with costs/ },
 ];
 

@@ -65,7 +65,7 @@ describe('localgrad', () => {
     const methodOption = await run('explain', '--method', 'greedy(head: 1c2f)');
     expect(methodOption.stderr).toContain("Method 'greedy' has no options; found 'head'.");
     expect((await run('bench', 'step', '--include', 'tensorflow')).stderr).toContain(
-      'Allowed: literal, ordinary, stock-tape, pytorch, pytorch-compile, ',
+      'Allowed: literal, ordinary, one-thread, stock-tape, pytorch, pytorch-compile, ',
     );
   });
 

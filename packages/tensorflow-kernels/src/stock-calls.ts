@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs';
 
 export type Shape4 = [number, number, number, number];
 
-/** Attributes of a convolution or of pooling; those of one kernel only are optional. */
-export interface WindowAttributes {
+/** Attributes of a convolution; some kernels lack those that are optional. */
+export interface ConvolutionAttributes {
   readonly strides: number | [number, number];
   readonly pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
   readonly dataFormat?: 'NHWC' | 'NCHW';
@@ -14,21 +14,18 @@ export interface WindowAttributes {
 
 export interface StockCall<Inputs extends string, Attributes> {
   readonly inputs: Readonly<Record<Inputs, tf.Tensor4D>>;
-  readonly attrs: WindowAttributes & Attributes;
+  readonly attrs: ConvolutionAttributes & Attributes;
 }
 
 /** The backend's own kernel, without the backend among its arguments. */
 export type Stock<Call> = (call: Call) => tf.Tensor4D;
 
-/** Kernels for calls with a padding in pixels, created from the backend's own, which remain for padding with a name. */
-export function forPixels<Call extends StockCall<string, unknown>>(
-  names: readonly string[],
-  create: (stock: Stock<Call>) => Stock<Call>,
-): Record<string, StockKernel> {
-  return fromStock<Call>(names, (stock) => {
-    const own = create(stock);
-    return (call) => (typeof call.attrs.pad === 'string' ? stock(call) : own(call));
-  });
+/** A kernel for padding with a name, and another one for padding in pixels. */
+export function byPadding<Call extends StockCall<string, unknown>>(
+  named: Stock<Call>,
+  inPixels: Stock<Call>,
+): Stock<Call> {
+  return (call) => (typeof call.attrs.pad === 'string' ? named(call) : inPixels(call));
 }
 
 /** One kernel per name, created from the backend's own. */

@@ -1,6 +1,13 @@
 import type { StockKernel } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { forPixels, fromStock, type Shape4, type Stock, type StockCall, type WindowAttributes } from './stock-calls.js';
+import {
+  byPadding,
+  type ConvolutionAttributes,
+  fromStock,
+  type Shape4,
+  type Stock,
+  type StockCall,
+} from './stock-calls.js';
 
 type ForwardCall = StockCall<'x' | 'filter', unknown>;
 type InputGradientCall = StockCall<'dy' | 'filter', { readonly inputShape: Shape4 }>;
@@ -13,38 +20,34 @@ type FilterGradientCall = StockCall<'x' | 'dy', { readonly filterShape: Shape4 }
  */
 export function stockConvolutions(): Record<string, StockKernel> {
   return {
-    ...forPixels(['Conv2D', 'FusedConv2D', 'DepthwiseConv2dNative', 'FusedDepthwiseConv2D'], ofFramedImages),
-    ...forPixels(['Conv2DBackpropInput', 'DepthwiseConv2dNativeBackpropInput'], insideFramedGradient),
-    ...forPixels(['DepthwiseConv2dNativeBackpropFilter'], fromFramedImages),
+    ...fromStock(['Conv2D', 'FusedConv2D', 'DepthwiseConv2dNative', 'FusedDepthwiseConv2D'], ofFramedImages),
+    ...fromStock(['Conv2DBackpropInput', 'DepthwiseConv2dNativeBackpropInput'], insideFramedGradient),
+    ...fromStock(['DepthwiseConv2dNativeBackpropFilter'], fromFramedImages),
     ...fromStock(['Conv2DBackpropFilter'], (stock: Stock<FilterGradientCall>) => fromFramedImages(fromPoints(stock))),
   };
 }
 
-const ofFramedImages =
-  (stock: Stock<ForwardCall>): Stock<ForwardCall> =>
-  ({ inputs, attrs }) => {
+const ofFramedImages = (stock: Stock<ForwardCall>) =>
+  byPadding(stock, ({ inputs, attrs }) => {
     const margins = marginsOf(inputs.x.shape, inputs.filter.shape, attrs);
     return stock({ inputs: { ...inputs, x: tf.pad(inputs.x, margins) }, attrs: { ...attrs, pad: 'valid' } });
-  };
+  });
 
-const fromFramedImages =
-  (stock: Stock<FilterGradientCall>): Stock<FilterGradientCall> =>
-  ({ inputs, attrs }) => {
-    if (typeof attrs.pad === 'string') return stock({ inputs, attrs });
+const fromFramedImages = (stock: Stock<FilterGradientCall>) =>
+  byPadding(stock, ({ inputs, attrs }) => {
     const margins = marginsOf(inputs.x.shape, attrs.filterShape, attrs);
     return stock({ inputs: { ...inputs, x: tf.pad(inputs.x, margins) }, attrs: { ...attrs, pad: 'valid' } });
-  };
+  });
 
-const insideFramedGradient =
-  (stock: Stock<InputGradientCall>): Stock<InputGradientCall> =>
-  ({ inputs, attrs }) => {
+const insideFramedGradient = (stock: Stock<InputGradientCall>) =>
+  byPadding(stock, ({ inputs, attrs }) => {
     const { inputShape } = attrs;
     const margins = marginsOf(inputShape, inputs.filter.shape, attrs);
     const framedShape = inputShape.map((size, axis) => size + (margins[axis]?.[0] ?? 0) + (margins[axis]?.[1] ?? 0));
     const framed = stock({ inputs, attrs: { ...attrs, pad: 'valid', inputShape: framedShape as Shape4 } });
     const starts = margins.map(([before]) => before);
     return tf.slice(framed, starts, inputShape);
-  };
+  });
 
 /** For images whose padding has a name, which adds nothing to windows of one pixel. */
 const fromPoints =
@@ -63,7 +66,7 @@ const fromPoints =
 type Margin = [number, number];
 
 /** Cells before and after the images along each axis; with them, windows that lie inside the map give the whole output. */
-function marginsOf(shape: Shape4, filterShape: Shape4, attrs: WindowAttributes): Margin[] {
+function marginsOf(shape: Shape4, filterShape: Shape4, attrs: ConvolutionAttributes): Margin[] {
   const { strides, pad, dataFormat = 'NHWC', dimRoundingMode } = attrs;
   const format = tf.backend_util.convertConv2DDataFormat(dataFormat);
   const info = tf.backend_util.computeConv2DInfo(
