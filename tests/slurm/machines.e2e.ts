@@ -54,7 +54,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const sbatch = (...args: string[]) => spawnSync('sbatch', [...args, 'job.sh'], { cwd: folder, encoding: 'utf8' });
+const sbatch = (...args: string[]) =>
+  spawnSync('sbatch', [...args, 'job.sh'], { cwd: folder, encoding: 'utf8', timeout: 300_000 });
 function log(): string {
   const file = join(folder, 'job.log');
   return existsSync(file) ? readFileSync(file, 'utf8') : '';

@@ -1,9 +1,40 @@
 #!/usr/bin/env bash
-# A Slurm of one node on this machine, for tests: start | stop. Needs root and Debian's slurm-wlm and munge.
+# A Slurm of one node on this machine, for tests: start | stop. Needs root and Debian's slurm-wlm and munge. It belongs to the process
+# that calls `start` until that one calls `stop` or ends; others wait for it, ten minutes at most.
 set -euo pipefail
 state=${LOCALGRAD_SLURM_STATE:-/tmp/localgrad-slurm}
 
+lock=$state.lock
+
+acquire() {
+  local owner=
+  for _ in $(seq 600); do
+    if mkdir "$lock" 2>/dev/null; then
+      echo "$PPID" >"$lock/owner"
+      return 0
+    fi
+    owner=$(cat "$lock/owner" 2>/dev/null || true)
+    [ "$owner" = "$PPID" ] && return 0
+    if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then rm -rf "$lock"; else sleep 1; fi
+  done
+  echo "process $owner uses the Slurm of this machine" >&2
+  return 1
+}
+
+end_daemons() {
+  pkill -x slurmd || true
+  pkill -x slurmctld || true
+  for _ in $(seq 50); do
+    pgrep -x slurmd >/dev/null || pgrep -x slurmctld >/dev/null || return 0
+    sleep 0.2
+  done
+}
+
 start() {
+  acquire
+  trap '[ $? -eq 0 ] || stop' EXIT
+  # Of an owner that was killed.
+  end_daemons
   if ! command -v slurmctld slurmd munged sbatch >/dev/null; then
     apt-get update -qq >/dev/null 2>&1 || true
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq slurm-wlm munge >/dev/null 2>&1
@@ -51,8 +82,9 @@ CONF
 }
 
 stop() {
-  pkill -x slurmd || true
-  pkill -x slurmctld || true
+  [ "$(cat "$lock/owner" 2>/dev/null)" = "$PPID" ] || return 0
+  end_daemons
+  rm -rf "$lock"
 }
 
 case ${1:-} in
