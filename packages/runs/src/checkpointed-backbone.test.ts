@@ -92,6 +92,16 @@ describe('the weights of a checkpoint', () => {
     await expect(exported(folder, 'best', 'damaged.safetensors')).rejects.toThrow(/has no best checkpoint: Checkpoint/);
   });
 
+  it('can be exported although the final weights are damaged, then without the names of the classes', async () => {
+    const folder = join(parent, 'damaged-final');
+    const config = configOf({ pipeline: 'predsim-fashion-mnist', epochs: 1 });
+    await executeRun({ config, folder, resume: 'auto', keep: { keepLast: 1 } });
+    expect((await exported(folder, 'last', 'named.safetensors')).classNames).toHaveLength(10);
+    truncateSync(join(folder, 'weights.safetensors'), 10);
+    const { classNames, normalization } = await exported(folder, 'last', 'nameless.safetensors');
+    expect([classNames, normalization?.mean]).toEqual([null, [0.286]]);
+  });
+
   it('are not there if a finished run keeps none, or in another folder', async () => {
     const folder = join(parent, 'plain');
     await executeRun({ config: configOf({ epochs: 1 }), folder, resume: 'auto' });

@@ -77,10 +77,16 @@ export async function checkpointedBackbone(
   const stored = await storedCheckpoint(folder, which, identity.runId);
   const parameters = backboneParameters(backbone);
   for (const parameter of parameters.values()) assign(parameter, stored);
+  const declared = preparationOf(config).normalization;
+  const final = await finalDescription(folder).catch((error: unknown) => {
+    // Damaged final weights may be why a checkpoint is wanted.
+    if (declared === undefined) throw error;
+    return undefined;
+  });
   return {
     backbone,
-    normalization: await normalizationOf(folder, config),
-    classNames: (await finalDescription(folder))?.classNames ?? null,
+    normalization: declared ?? final?.normalization ?? null,
+    classNames: final?.classNames ?? null,
     tensors: parameters.size,
     checkpoint: placeOf(stored),
   };
@@ -157,9 +163,7 @@ export function placeOf({ progress }: StoredCheckpoint<unknown>): CheckpointPlac
 
 /** As the config says, or else as the weights of a finished run record it. */
 export async function normalizationOf(folder: string, config: RunConfig): Promise<InputNormalization | null> {
-  const declared = preparationOf(config).normalization;
-  if (declared !== undefined) return declared;
-  return (await finalDescription(folder))?.normalization ?? null;
+  return preparationOf(config).normalization ?? (await finalDescription(folder))?.normalization ?? null;
 }
 
 /** The description in the weights of a finished run; undefined of others. */

@@ -46,8 +46,8 @@ export async function instantiateThreadedBuild(threads: number, _paths?: string)
   const { cpus } = os;
   const [processor = unknownProcessor] = cpus();
   try {
-    // A static initializer sets the size of the thread pool to half the number of processors.
     const factory: Factory = require(main);
+    // A static initializer sets the size of the thread pool to half the number of processors.
     os.cpus = () => Array.from({ length: 2 * threads }, () => processor);
     const module = await factory({
       wasmBinary: withShorterSpin(fs.readFileSync(path.join(folder, 'tfjs-backend-wasm-threaded-simd.wasm'))),
