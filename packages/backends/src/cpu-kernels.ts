@@ -1,4 +1,4 @@
-import { poolingReplacements, type StockKernel, stockKernels } from '@localgrad/kernels';
+import { owned, poolingReplacements, type StockKernel, stockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 
 interface ResizeCall {
@@ -30,5 +30,5 @@ export function cpuKernels(): Readonly<Record<string, StockKernel>> {
 
 function stock(name: string): (call: ResizeCall) => tf.Tensor4D {
   const { kernelFunc } = tf.getKernel(name, 'cpu');
-  return (call) => tf.engine().makeTensorFromTensorInfo(kernelFunc(call as never) as tf.TensorInfo) as tf.Tensor4D;
+  return (call) => owned(kernelFunc(call as never) as tf.TensorInfo);
 }

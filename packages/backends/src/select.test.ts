@@ -24,6 +24,27 @@ describe('selectBackend', () => {
     handle.dispose();
   });
 
+  it('selects cpu for several users at once, who may leave in any order', async () => {
+    const gradientKernel = () => tf.getKernel('ResizeBilinearGrad', 'cpu').kernelFunc as unknown;
+    const gradientOf = (resize: typeof tf.image.resizeBilinear) => {
+      const enlarged = (x: tf.Tensor) => tf.sum(tf.square(resize(x as tf.Tensor4D, [4, 6])));
+      return [
+        ...tf
+          .grad(enlarged)(tf.reshape(tf.range(0, 12), [2, 2, 3, 1]))
+          .dataSync(),
+      ];
+    };
+    const gradients = () => [tf.image.resizeBilinear, tf.image.resizeNearestNeighbor].map(gradientOf);
+    const before = gradientKernel();
+    const [first, expected] = [await selectBackend('cpu'), gradients()];
+    const second = await selectBackend('cpu');
+    expect(gradients()).toEqual(expected);
+    first.dispose();
+    expect(gradients()).toEqual(expected);
+    second.dispose();
+    expect(gradientKernel()).toBe(before);
+  });
+
   it('has the errors of requireBackend, which starts nothing', async () => {
     const absent = { available: false, reason: 'No driver.', howToGetIt: 'Install one.', device: '', hardware: true };
     vi.spyOn(tensorflowGpu, 'probe').mockResolvedValue(absent);

@@ -3,6 +3,7 @@ export { bothAxes, type ConvolutionMeasures, convolutionMeasures } from './convo
 export { describeKernels, type KernelDescription } from './describe-kernels.js';
 export type { KernelRuntime } from './kernel-runtime.js';
 export { MemoryMeter, type MemoryMeterOptions } from './memory-meter.js';
+export { owned } from './owned.js';
 export { poolingGeometryOf } from './pooling-geometry.js';
 export { productShapeOf, type Transposes } from './product-shape.js';
 export { currentKernels, registerTrainingKernels } from './registry.js';

@@ -1,6 +1,6 @@
-import type { StockKernel } from '@localgrad/kernels';
+import { owned, type StockKernel } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { borrowed, type Call, owned, type Stock, stockKernel } from './calls.js';
+import { borrowed, type Call, type Stock, stockKernel } from './calls.js';
 
 /**
  * The backend's own do not broadcast, ignore tiny numbers, add a bias of the wrong length, or return uninitialized memory.

@@ -27,12 +27,3 @@ export function fromStock(
 export function borrowed<T extends tf.Tensor>(info: tf.TensorInfo | undefined): T {
   return info as unknown as T;
 }
-
-/**
- * Wraps the result of a kernel in a tensor, which `tf.tidy` disposes unless it is returned. Kernels of this package return tensors, which
- * a second tensor would outlive.
- */
-export function owned<T extends tf.Tensor>(info: tf.TensorInfo): T {
-  if (info instanceof tf.Tensor) return info as T;
-  return tf.engine().makeTensorFromTensorInfo(info) as T;
-}

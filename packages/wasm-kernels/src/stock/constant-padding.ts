@@ -1,6 +1,6 @@
-import type { StockKernel } from '@localgrad/kernels';
+import { owned, type StockKernel } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { borrowed, type Call, fromStock, owned, type Stock } from './calls.js';
+import { borrowed, type Call, fromStock, type Stock } from './calls.js';
 
 /**
  * The backend keeps its padding operators by the value that they pad with; NaN is neither less nor greater than any other value, so that

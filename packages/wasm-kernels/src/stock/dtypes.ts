@@ -1,6 +1,6 @@
-import type { StockKernel } from '@localgrad/kernels';
+import { owned, type StockKernel } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { borrowed, type Call, fromStock, owned, type Stock } from './calls.js';
+import { borrowed, type Call, fromStock, type Stock } from './calls.js';
 
 /** What the backend computes right of a function of one tensor, or of two of the same dtype. */
 interface Elementwise {

@@ -1,7 +1,7 @@
-import type { StockKernel } from '@localgrad/kernels';
+import { owned, type StockKernel } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { isKnownActivation, withBiasAndActivation } from './activations.js';
-import { borrowed, type Call, fromStock, owned, type Stock } from './calls.js';
+import { borrowed, type Call, fromStock, type Stock } from './calls.js';
 import { requireWindows } from './geometry.js';
 
 type Info = tf.backend_util.Conv2DInfo;

@@ -1,7 +1,7 @@
-import { productShapeOf, type StockKernel, type Transposes } from '@localgrad/kernels';
+import { owned, productShapeOf, type StockKernel, type Transposes } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { WasmTrainingKernels } from '../kernels/wasm-training-kernels.js';
-import { borrowed, type Call, owned, type Stock, stockKernel } from './calls.js';
+import { borrowed, type Call, type Stock, stockKernel } from './calls.js';
 import { rejectIntegers } from './rejected.js';
 
 /** The products of matrices in the last two axes, by a kernel. */
