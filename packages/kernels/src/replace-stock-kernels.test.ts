@@ -25,4 +25,27 @@ describe('replaceStockKernels', () => {
     expect(alive.size).toBe(0);
     expect(registered()).toBe(stock);
   });
+
+  it('sets up the stock kernel, which a replacement may call, on every new backend', async () => {
+    const backends: unknown[] = [];
+    const stock = { kernelName: 'Square', backendName: 'other', kernelFunc: kernel() };
+    tf.registerKernel({ ...stock, setupFunc: (backend) => void backends.push(backend) });
+    const restore = [1, 2].map(() => replaceStockKernels('other', { Square: kernel() }));
+    const started: tf.KernelBackend[] = [];
+    for (const _ of [1, 2]) {
+      tf.registerBackend('other', () => new OtherBackend());
+      await tf.setBackend('other');
+      started.push(tf.backend());
+      tf.removeBackend('other');
+    }
+    for (const one of restore) one();
+    tf.unregisterKernel('Square', 'other');
+    await tf.setBackend('cpu');
+    expect(backends).toEqual(started);
+    expect(backends[0]).not.toBe(backends[1]);
+  });
 });
+
+class OtherBackend extends tf.KernelBackend {
+  override dispose(): void {}
+}

@@ -24,7 +24,8 @@ export function replaceStockKernels(backendName: string, kernels: Readonly<Recor
   const replaced = Object.entries(kernels).map(([kernelName, kernelFunc]) => {
     const entry: Replacement = { before: getKernel(kernelName, backendName), isWithdrawn: false };
     if (entry.before !== undefined) unregisterKernel(kernelName, backendName);
-    const own: OwnConfig = { kernelName, backendName, kernelFunc, [replacement]: entry };
+    // With the setup of what it replaces and still calls: on a new backend, the stock kernel would otherwise use the old one.
+    const own: OwnConfig = { ...entry.before, kernelName, backendName, kernelFunc, [replacement]: entry };
     registerKernel(own);
     return { kernelName, own, entry };
   });
