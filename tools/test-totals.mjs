@@ -29,6 +29,7 @@ function count(name, file, status) {
   }
   const report = JSON.parse(readFileSync(file, 'utf8'));
   let testFailures = 0;
+  const unfinishedFiles = [];
   for (const { name: path, status: fileStatus, message, assertionResults } of report.testResults) {
     for (const { status: outcome, fullName, failureMessages = [] } of assertionResults) {
       if (outcome === 'passed') passed++;
@@ -36,6 +37,10 @@ function count(name, file, status) {
       failures.push(`${name}: test ${fullName} (${path})${quote(failureMessages)}`);
       testFailures++;
     }
+    // The process of these tests ended, which vitest reports without saying where.
+    const unfinished = assertionResults.filter((one) => one.status === 'pending');
+    if (unfinished.length > 0)
+      unfinishedFiles.push(`${path}: ${unfinished.length} tests, the first is ${unfinished[0].fullName}`);
     // A file that cannot be loaded has no tests to count.
     const isBroken = fileStatus === 'failed' && !assertionResults.some((one) => one.status === 'failed');
     if (!isBroken) continue;
@@ -46,7 +51,8 @@ function count(name, file, status) {
   // Unhandled errors and leaks outside tests fail vitest without failing a test.
   if (status !== '0' && testFailures === 0) {
     const log = file.replace(/\.json$/, '.log');
-    failures.push(`suite '${name}' (exit status ${status})${quote(errorsOutsideTests(log))}`);
+    const messages = [...unfinishedFiles.map((one) => `not finished: ${one}`), ...errorsOutsideTests(log)];
+    failures.push(`suite '${name}' (exit status ${status})${quote(messages)}`);
   }
 }
 

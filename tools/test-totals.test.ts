@@ -74,6 +74,18 @@ describe('test-totals', () => {
     expect(second.stdout).toContain('failed: all: test adds (a.test.ts)\n    expected 3\n');
   });
 
+  it('names the tests that did not finish, as when their process ended', () => {
+    const tests = ['passed', 'pending', 'pending'].map((status, index) => ({ status, fullName: `test ${index}` }));
+    const report = {
+      numTotalTests: 3,
+      testResults: [{ name: 'a.test.ts', status: 'passed', assertionResults: tests }],
+    };
+    total([], { statuses: [], exitStatus: 1 });
+    writeFileSync(join(folder, 'vitest-all.json'), JSON.stringify(report));
+    const { stdout } = spawnSync(process.execPath, [script, folder], { encoding: 'utf8' });
+    expect(stdout).toContain('not finished: a.test.ts: 2 tests, the first is test 1');
+  });
+
   it('fails without reports', () => {
     expect(total(['passed lint'])).toEqual({ last: '1 passed, 1 failed', status: 1 });
   });
