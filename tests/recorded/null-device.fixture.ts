@@ -5,11 +5,11 @@ interface Dawn {
   readonly globals: object;
 }
 
-/** Test files share a process, and TensorFlow.js keeps the device of its backend. */
-let gpu: object | undefined;
+/** Test files share a process, in which TensorFlow.js keeps the device of its backend, but not the modules of the tests. */
+const shared: typeof globalThis & { localgradNullGpu?: object } = globalThis;
 
 /** Whether the webgpu backend of this process is on the null device, and remains there. */
-export const hasNullDevice = () => gpu !== undefined;
+export const hasNullDevice = () => shared.localgradNullGpu !== undefined;
 
 /**
  * Dawn's null backend checks every call and computes nothing. Other test files find no GPU after `dispose`. Undefined if Dawn
@@ -22,7 +22,8 @@ export async function startNullDevice(): Promise<WebGpuRuntime | undefined> {
     return undefined;
   }
   Object.assign(globalThis, dawn.globals);
-  gpu ??= dawn.create(['backend=null']);
+  shared.localgradNullGpu ??= dawn.create(['backend=null']);
+  const gpu = shared.localgradNullGpu;
   const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
   Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
   const runtime = await startWebGpu();

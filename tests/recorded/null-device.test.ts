@@ -99,3 +99,11 @@ describe.skipIf(runtime === undefined)('the losses of recorded steps', { timeout
     training.dispose();
   });
 });
+
+it.skipIf(runtime === undefined)('the backend keeps its GPU object, without which Dawn crashes', async () => {
+  const gpu: unknown = Reflect.get(tf.backend(), Symbol.for('localgrad.gpuOfBackend'));
+  expect(gpu).toBeDefined();
+  const again = await startNullDevice();
+  expect(Reflect.get(tf.backend(), Symbol.for('localgrad.gpuOfBackend'))).toBe(gpu);
+  again?.dispose();
+});

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { createNetwork, resolvePartition } from '@localgrad/core';
 import { createScope } from '@localgrad/nn/random';
 import { type EpochRecord, evaluateNetwork } from '@localgrad/train';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe as describeCheckpoint } from './checkpoints/description.js';
 import { type RunConfigInput, runConfigSchema } from './config/run-config.js';
 import { executeRun } from './execute-run.js';
 import { exportWeights } from './export-weights.js';
@@ -71,7 +72,7 @@ describe('the weights of a checkpoint', () => {
     expect(await readFile(join(parent, 'last.safetensors'))).toEqual(await readFile(join(parent, 'final.safetensors')));
   });
 
-  it('can be exported before the run has finished, and name what is missing', async () => {
+  it('can be exported before the run has finished, and the final ones not', async () => {
     const folder = join(parent, 'unfinished');
     const controller = new AbortController();
     const stop = {
@@ -85,21 +86,43 @@ describe('the weights of a checkpoint', () => {
     await expect(exported(folder, undefined, 'none.safetensors')).rejects.toThrow(
       /A run writes it when it has finished; --checkpoint last takes the newest checkpoint of another one\./,
     );
-    const { checkpoint, normalization } = await exported(folder, 'last', 'early.safetensors');
+    const { checkpoint, normalization, classNames } = await exported(folder, 'last', 'early.safetensors');
     expect([checkpoint?.step, checkpoint?.epochs, normalization?.mean]).toEqual([4, 1, [0.286]]);
+    expect(classNames?.slice(0, 2)).toEqual(['T-shirt/top', 'Trouser']);
     const [tensors] = readdirSync(join(folder, 'checkpoints')).filter((name) => name.endsWith('.safetensors'));
     truncateSync(join(folder, 'checkpoints', tensors ?? ''), 10);
     await expect(exported(folder, 'best', 'damaged.safetensors')).rejects.toThrow(/has no best checkpoint: Checkpoint/);
   });
 
-  it('can be exported although the final weights are damaged, then without the names of the classes', async () => {
+  it('record the normalization and the classes of their images, which are exported if the final weights are damaged', async () => {
     const folder = join(parent, 'damaged-final');
-    const config = configOf({ pipeline: 'predsim-fashion-mnist', epochs: 1 });
-    await executeRun({ config, folder, resume: 'auto', keep: { keepLast: 1 } });
-    expect((await exported(folder, 'last', 'named.safetensors')).classNames).toHaveLength(10);
+    await executeRun({ config: configOf({ epochs: 1 }), folder, resume: 'auto', keep: { keepLast: 1 } });
+    const final = await exported(folder, undefined, 'whole.safetensors');
     truncateSync(join(folder, 'weights.safetensors'), 10);
-    const { classNames, normalization } = await exported(folder, 'last', 'nameless.safetensors');
-    expect([classNames, normalization?.mean]).toEqual([null, [0.286]]);
+    const { classNames, normalization } = await exported(folder, 'last', 'damaged-final.safetensors');
+    expect([classNames, normalization]).toEqual([final.classNames, final.normalization]);
+    expect(classNames).toHaveLength(10);
+    expect(normalization?.deviation).toHaveLength(1);
+  });
+
+  it.each([
+    ['measured', {}, undefined],
+    ['declared', { pipeline: 'predsim-fashion-mnist' }, [0.286]],
+  ])('are exported with less from checkpoints of older versions: %s normalization', async (name, config, mean) => {
+    const folder = join(parent, `older-${name}`);
+    const controller = new AbortController();
+    const stop = {
+      observe: ({ type }: { type: string }) => type === 'epoch-end' && controller.abort(new Error('enough')),
+    };
+    const run = { config: configOf(config), folder, resume: 'auto', signal: controller.signal } as const;
+    await expect(executeRun({ ...run, observers: [stop] })).rejects.toThrow('enough');
+    const [file = ''] = readdirSync(join(folder, 'checkpoints')).filter((one) => one.endsWith('.json'));
+    const path = join(folder, 'checkpoints', file);
+    const { sha256: _, ...description } = JSON.parse(readFileSync(path, 'utf8'));
+    delete description.notes.images;
+    writeFileSync(path, describeCheckpoint(description));
+    const { classNames, normalization } = await exported(folder, 'last', `${name}.safetensors`);
+    expect([classNames, normalization?.mean]).toEqual([null, mean]);
   });
 
   it('are not there if a finished run keeps none, or in another folder', async () => {

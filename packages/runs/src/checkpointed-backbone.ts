@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import {
   backboneParameters,
   type InputNormalization,
-  type WeightsDescription,
+  type WeightsExtra,
   weightsDescription,
 } from '@localgrad/backbones';
 import {
@@ -45,9 +45,9 @@ export interface CheckpointPlace {
 /** A backbone with the weights of a checkpoint. */
 export interface CheckpointedBackbone {
   readonly backbone: Backbone;
-  /** Null if it is unknown: of unfinished runs whose normalization is measured. */
+  /** Null if it is unknown: of unfinished runs of older versions whose normalization is measured. */
   readonly normalization: InputNormalization | null;
-  /** Null of runs that have not finished. */
+  /** Null of unfinished runs of older versions, and if the images have no classes. */
   readonly classNames: readonly string[] | null;
   /** Number of tensors of the backbone. */
   readonly tensors: number;
@@ -78,15 +78,17 @@ export async function checkpointedBackbone(
   const parameters = backboneParameters(backbone);
   for (const parameter of parameters.values()) assign(parameter, stored);
   const declared = preparationOf(config).normalization;
-  const final = await finalDescription(folder).catch((error: unknown) => {
-    // Damaged final weights may be why a checkpoint is wanted.
-    if (declared === undefined) throw error;
-    return undefined;
-  });
+  const images =
+    imagesNotedIn(stored) ??
+    (await finalDescription(folder).catch((error: unknown) => {
+      // Damaged final weights may be why a checkpoint is wanted.
+      if (declared === undefined) throw error;
+      return undefined;
+    }));
   return {
     backbone,
-    normalization: declared ?? final?.normalization ?? null,
-    classNames: final?.classNames ?? null,
+    normalization: declared ?? images?.normalization ?? null,
+    classNames: images?.classNames ?? null,
     tensors: parameters.size,
     checkpoint: placeOf(stored),
   };
@@ -161,13 +163,25 @@ export function placeOf({ progress }: StoredCheckpoint<unknown>): CheckpointPlac
   return { ...place, accuracy: null, metric: { name: metric.name, set, value } };
 }
 
-/** As the config says, or else as the weights of a finished run record it. */
-export async function normalizationOf(folder: string, config: RunConfig): Promise<InputNormalization | null> {
-  return preparationOf(config).normalization ?? (await finalDescription(folder))?.normalization ?? null;
+/** As the config says, or else as a finished run records it in its weights, or the checkpoint; null of older checkpoints. */
+export async function normalizationOf(
+  folder: string,
+  config: RunConfig,
+  checkpoint?: StoredCheckpoint<unknown>,
+): Promise<InputNormalization | null> {
+  const declared = preparationOf(config).normalization;
+  if (declared !== undefined) return declared;
+  const noted = checkpoint === undefined ? undefined : imagesNotedIn(checkpoint);
+  return (noted ?? (await finalDescription(folder)))?.normalization ?? null;
+}
+
+/** Its description has a checksum, and is what this package wrote. Absent in checkpoints of older versions. */
+function imagesNotedIn({ notes }: StoredCheckpoint<unknown>): WeightsExtra | undefined {
+  return (notes as { readonly images?: WeightsExtra } | null)?.images;
 }
 
 /** The description in the weights of a finished run; undefined of others. */
-async function finalDescription(folder: string): Promise<WeightsDescription | undefined> {
+async function finalDescription(folder: string): Promise<WeightsExtra | undefined> {
   const bytes = await readBytesIfThere(join(folder, runFiles.weights));
   return bytes === undefined ? undefined : weightsDescription(bytes, runFiles.weights);
 }

@@ -22,6 +22,7 @@ import {
   requireIdentity,
   storedCheckpoint,
 } from './checkpointed-backbone.js';
+import type { StoredCheckpoint } from './checkpoints/checkpoint-folder.js';
 import { configError } from './config/config-error.js';
 import type { NameOptions } from './config/resolve-names.js';
 import { type RunConfig, runConfigSchema } from './config/run-config.js';
@@ -99,7 +100,7 @@ export async function evaluateRun(options: EvaluateRunOptions, names: NameOption
   const { folder, checkpoint, scales = [1], flip = false, signal, onProgress } = options;
   const identity = await requireIdentity(folder);
   const weights = await (checkpoint === undefined ? finalWeights(folder) : weightsOf(folder, checkpoint, identity));
-  const { config, normalization } = await configOf(options);
+  const { config, normalization } = await configOf(options, weights.stored);
   const data = await loadData(config, names);
   signal?.throwIfAborted();
   await checkTestImages(data, identity, options);
@@ -153,6 +154,8 @@ function hasOwnImages({ dataset, testImages }: EvaluateRunOptions): boolean {
 
 /** Weights that are not loaded yet. */
 interface FoundWeights {
+  /** Absent for the final weights. */
+  readonly stored?: StoredCheckpoint<unknown>;
   readonly place?: CheckpointPlace;
   /** Metrics on the test images, if the run has recorded them. */
   readonly recorded: Readonly<Record<string, number>> | undefined;
@@ -182,6 +185,7 @@ async function weightsOf(folder: string, which: ExportedCheckpoint, { runId }: R
   const { batchesDone, records } = stored.progress;
   const recorded = Object.entries(records.at(-1)?.testMetrics ?? {}).map(([name, value]) => [name, Number(value)]);
   return {
+    stored,
     place: placeOf(stored),
     recorded: batchesDone > 0 || recorded.length === 0 ? undefined : Object.fromEntries(recorded),
     load: ({ compiled }) => {
@@ -193,6 +197,7 @@ async function weightsOf(folder: string, which: ExportedCheckpoint, { runId }: R
 /** The config of a run, with the images and the backend of the options. */
 async function configOf(
   options: EvaluateRunOptions,
+  checkpoint: StoredCheckpoint<unknown> | undefined,
 ): Promise<{ readonly config: RunConfig; readonly normalization: InputNormalization | undefined }> {
   const { folder, dataset, dataFolder, testImages, batch, threads } = options;
   const own = runConfigSchema.safeParse(await readRunConfig(folder));
@@ -202,11 +207,11 @@ async function configOf(
       file,
     });
   }
-  const normalization = (await normalizationOf(folder, own.data)) ?? undefined;
+  const normalization = (await normalizationOf(folder, own.data, checkpoint)) ?? undefined;
   if (dataset !== undefined && normalization === undefined) {
     throw configError(
       'dataset',
-      'the run normalizes images by its own training images and has not finished, so that the normalization of others is unknown; omit it.',
+      'the run normalizes images by its own training images, and its checkpoint, of an older version, does not record how; omit it.',
     );
   }
   const unset = { dataFolder: undefined, extra: false, fold: undefined, trainImages: undefined, testImages: undefined };

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { weightsFile } from '@localgrad/backbones';
+import { type WeightsExtra, weightsFile } from '@localgrad/backbones';
 import type { BackendHandle } from '@localgrad/backends';
 import { endOfTraining, type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
 import { describePlan } from '@localgrad/engine';
@@ -39,6 +39,8 @@ export interface AttemptOptions extends ExecuteOptions {
 
 interface CheckpointNotes extends Arithmetic {
   readonly metricsBytes: number;
+  /** What the weights of the finished run will record: the network can be used before that. */
+  readonly images: WeightsExtra;
 }
 
 /** Trains from the newest valid checkpoint to the summary. */
@@ -114,7 +116,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
           await claim.assertHeld();
           metrics.sync();
           trackers.sync();
-          await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, ...arithmetic });
+          await checkpoints.save(checkpoint, { metricsBytes: metrics.bytes, ...arithmetic, images: run.extra });
           await claim.noteCheckpoint(checkpoint.progress.step);
         }),
     },

@@ -26,8 +26,11 @@ export interface WebGpuRuntime extends KernelRuntime {
 
 const runtimes = new SharedRuntimes<WebGpuRuntime>();
 
-/** Dawn for Node crashes when `navigator.gpu` is replaced and collected while its device is in use. */
-const gpuObjects = new WeakMap<tf.KernelBackend, unknown>();
+/**
+ * Where a backend keeps the `navigator.gpu` that it started with: Dawn for Node crashes when that is collected while its device
+ * is in use, and other copies of this package in the process, which may be unloaded before the backend, share the backend.
+ */
+const gpuOfBackend = Symbol.for('localgrad.gpuOfBackend');
 
 /**
  * Makes the TensorFlow.js WebGPU backend the current one, with training kernels and a guard that turns GPU errors into
@@ -46,8 +49,8 @@ export async function startWebGpu(): Promise<WebGpuRuntime> {
         'the version of @tensorflow/tfjs in this project, and navigator.gpu.',
     );
   }
-  const backend = tf.backend();
-  if (!gpuObjects.has(backend)) gpuObjects.set(backend, globalThis.navigator?.gpu);
+  const backend: tf.KernelBackend & { [gpuOfBackend]?: unknown } = tf.backend();
+  backend[gpuOfBackend] ??= globalThis.navigator?.gpu;
   return runtimes.share(backend, () => createRuntime(backend as tf.KernelBackend & WebGpuBackend));
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { build } from 'tsup';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-const root = join(import.meta.dirname, '../../../..');
+const root = join(import.meta.dirname, '../..');
 
 let folder: string;
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeAll(async () => {
   mkdirSync(parent, { recursive: true });
   folder = mkdtempSync(join(parent, 'copies-'));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-  const source = join(import.meta.dirname, '../index.ts');
+  const source = join(root, 'packages/wasm-kernels/src/index.ts');
   await build({
     entry: { first: source, second: source },
     // Shared chunks would be one copy.
@@ -31,11 +31,9 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs statements in a process of their own, with both copies' `startWasm` as `first` and `second`; returns what they report. */
+/** Runs statements in a process of their own; returns what they report. */
 function run(statements: string): unknown {
   const program = `import * as tf from '@tensorflow/tfjs';
-import { startWasm as first } from './first.js';
-import { startWasm as second } from './second.js';
 const report = (value) => console.log(JSON.stringify(value));
 ${statements}
 process.exit(0);
@@ -43,19 +41,28 @@ process.exit(0);
   const file = join(folder, 'program.mjs');
   writeFileSync(file, program);
   // A thread that has ended would be waited for without end.
-  const { stdout, stderr, status } = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 60_000 });
+  const { stdout, stderr, status } = spawnSync(process.execPath, [file], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
 }
 
+/** Both copies' `startWasm`. */
+const wasmCopies = `
+import { startWasm as first } from './first.js';
+import { startWasm as second } from './second.js';
+`;
+
 /** A package that is installed twice, or reloaded during development: its modules run again on the same TensorFlow.js. */
-describe('two copies of the package in one process', () => {
+describe('two copies of wasm-kernels in one process', () => {
   it.each([
     ['one thread', '{ threads: 1 }', 'simd'],
     ['two threads', '{ threads: 2 }', 'threaded-simd'],
     ['no SIMD', '{ simd: false }', 'plain'],
   ])('start backends of their own: the second with %s', (_, options, expected) => {
-    const found = run(`
+    const found = run(`${wasmCopies}
       await first({ threads: 2 });
       const ended = tf.backend();
       const { facts } = await second(${options});
@@ -69,7 +76,7 @@ describe('two copies of the package in one process', () => {
     ['second', 'two.dispose(); one.dispose();'],
     ['first', 'one.dispose(); two.dispose();'],
   ])('register the factory of TensorFlow.js again: the %s disposed first', (_, disposals) => {
-    const found = run(`
+    const found = run(`${wasmCopies}
       const one = await first({ threads: 2 });
       const two = await second({ threads: 2 });
       const ended = tf.backend();
@@ -80,7 +87,7 @@ describe('two copies of the package in one process', () => {
   });
 
   it('keep the backend of the second when the first is disposed', () => {
-    const found = run(`
+    const found = run(`${wasmCopies}
       const one = await first({ threads: 2 });
       const { facts } = await second({ threads: 2 });
       one.dispose();
