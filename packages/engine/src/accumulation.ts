@@ -23,14 +23,21 @@ export function splitBatch(batch: Batch | readonly (Batch | BatchPart)[], count:
     return batch.map((one) => ('with' in one ? one : wholeBatch(one)));
   }
   checkParts(batch);
-  const size = batch.images.shape[0];
-  const parts = Math.min(count, size);
-  if (parts <= 1) return [wholeBatch(batch)];
-  const bound = (index: number) => Math.round((index * size) / parts);
-  return Array.from({ length: parts }, (_, index) => {
-    const samples = bound(index + 1) - bound(index);
-    return { samples, with: (use) => useSlice(batch, bound(index), samples, use) };
+  const sizes = partSizes(batch.images.shape[0], count);
+  if (sizes.length <= 1) return [wholeBatch(batch)];
+  let end = 0;
+  return sizes.map((samples) => {
+    const begin = end;
+    end += samples;
+    return { samples, with: (use) => useSlice(batch, begin, samples, use) };
   });
+}
+
+/** Numbers of samples of the micro-batches of a batch: nearly equal, and no more of them than samples. */
+export function partSizes(samples: number, count: number): number[] {
+  const parts = Math.min(count, samples);
+  const bound = (index: number) => Math.round((index * samples) / parts);
+  return Array.from({ length: parts }, (_, index) => bound(index + 1) - bound(index));
 }
 
 function wholeBatch(batch: Batch): BatchPart {

@@ -1,4 +1,5 @@
-import { at, bytesOf, type Optimizer, type Parameter } from '@localgrad/core';
+import { at, bytesOf, get, type Optimizer, type Parameter } from '@localgrad/core';
+import { partSizes } from './accumulation.js';
 import type { CompiledPlan } from './compile.js';
 import { type DelayedLoad, predictDelayed } from './delayed-prediction.js';
 import { stateBytesOf } from './end-step.js';
@@ -100,47 +101,68 @@ function phasePeak(
   options: PredictionOptions,
 ): PhasePeak {
   const { optimizer, accumulate = 1, allGradients = false } = options;
-  const partSize = Math.ceil(batchSize / accumulate);
+  const sizes = partSizes(batchSize, accumulate);
   const holds = holdsGradients(options);
   const sizesOfGradients = holds ? trainedWeights(compiled, phase).map(({ size }) => 4 * size) : [];
   const gradients = sum(sizesOfGradients);
-  const changes = changesOf(compiled, options);
-  // Micro-batches are slices of the batch, which stays in memory. Later parts of a plan receive them one after the other.
-  const part = accumulate > 1 && compiled.range[0] === 0 ? imageBytes(compiled, partSize) : 0;
   const losses = lossBytes(phase);
   const countsLosses = !allGradients && compiled.gradientDelay === undefined;
-  const constant = part + (changes.length > 0 ? 0 : gradients) + (countsLosses ? 0 : accumulate * losses);
-  const load = stepLoad(compiled, phase, { batchSize, partSize, holdsGradients: holds });
-  const walks = changes.map((change) => (change === 'wait' ? change : { waited: gradients }));
-  const { modules, keptBytes } = modulePeaks(compiled, phase, load, {
-    gradients: walks,
-    losses,
-    accumulate,
-    countsLosses,
+  const counted = countedParts(compiled, sizes, options);
+  const loads = new Map(
+    counted.map(({ partSize }) => [
+      partSize,
+      stepLoad(compiled, phase, { batchSize, partSize, holdsGradients: holds }),
+    ]),
+  );
+  const peaks = counted.map(({ partSize, change, index }) => {
+    // Micro-batches are slices of the batch, which stays in memory. Later parts of a plan receive them one after the other.
+    const part = sizes.length > 1 && compiled.range[0] === 0 ? imageBytes(compiled, partSize) : 0;
+    const earlier = losses * (countsLosses ? index : sizes.length);
+    const constant = part + earlier + (change === 'none' ? gradients : 0);
+    const load = get(loads, partSize, 'micro-batch');
+    const walk = change === 'none' ? {} : { gradients: change === 'wait' ? change : { waited: gradients } };
+    const { modules, keptBytes } = modulePeaks(compiled, phase, load, { ...walk, countsLosses });
+    return { keptBytes, modules: modules.map((bytes) => (bytes === 0 ? 0 : bytes + constant)) };
   });
   // An optimizer that needs all gradients replaces one after the other, when all activations have been freed.
   const update =
-    optimizer?.needsWholeStep === true ? gradients + Math.max(0, ...sizesOfGradients) + accumulate * losses : 0;
-  const peaks = modules.map((bytes) => (bytes === 0 ? 0 : bytes + constant));
+    optimizer?.needsWholeStep === true ? gradients + Math.max(0, ...sizesOfGradients) + sizes.length * losses : 0;
+  const modules = compiled.modules.map((_, module) => Math.max(...peaks.map((own) => own.modules[module] ?? 0)));
+  const keptBytes = Math.max(...peaks.map((own) => own.keptBytes));
   return {
     keptBytes,
-    stepBytes: Math.max(update, ...peaks),
+    stepBytes: Math.max(update, ...modules),
     residentBytes: keptBytes + ownBytes(compiled, phase, optimizer),
-    modules: peaks,
+    modules,
   };
 }
 
-/**
- * How the stored gradients change in each micro-batch: they arrive and wait, or wait to be used. Empty where each micro-batch
- * that counts has all of them: of more than two, those between the first and the last.
- */
-function changesOf(
+/** A micro-batch, and how the stored gradients change in it: they arrive and wait, wait to be used, or are all there. */
+interface CountedPart {
+  readonly partSize: number;
+  readonly change: 'wait' | 'use' | 'none';
+  /** Number of micro-batches whose losses are in memory already. */
+  readonly index: number;
+}
+
+/** The micro-batches of which one has the highest peak: those with fewer gradients count only if they are larger. */
+function countedParts(
   { gradientDelay }: Pick<CompiledPlan, 'gradientDelay'>,
-  { optimizer, accumulate = 1, allGradients = false }: PredictionOptions,
-): readonly ('wait' | 'use')[] {
-  if (allGradients || gradientDelay !== undefined) return [];
-  if (optimizer?.needsWholeStep === true) return accumulate === 1 ? ['wait'] : [];
-  return accumulate === 2 ? ['wait', 'use'] : [];
+  sizes: readonly number[],
+  { optimizer, allGradients = false }: PredictionOptions,
+): readonly CountedPart[] {
+  const last = sizes.length - 1;
+  const needsAll = optimizer?.needsWholeStep === true;
+  if (allGradients || gradientDelay !== undefined || (last === 0 && !needsAll)) {
+    return [{ partSize: Math.max(...sizes), change: 'none', index: last }];
+  }
+  const parts = sizes.map((partSize, index): CountedPart => {
+    if (index === 0) return { partSize, change: 'wait', index };
+    return { partSize, change: index === last && !needsAll ? 'use' : 'none', index };
+  });
+  const full = Math.max(0, ...parts.filter(({ change }) => change === 'none').map(({ partSize }) => partSize));
+  const partial = parts.filter(({ change, partSize }) => change !== 'none' && partSize > full);
+  return full === 0 ? partial : [{ partSize: full, change: 'none', index: last }, ...partial];
 }
 
 /** Whether all gradients of a step are stored until its end. */
@@ -227,32 +249,13 @@ function stepLoad(
   return { modules, heads, shared: phase.shared, ...sizes };
 }
 
-interface Walks {
-  /** How stored gradients change in the micro-batches that count; empty: they do not. */
-  readonly gradients: readonly NonNullable<BytesOptions['gradients']>[];
-  /** Bytes of the losses of a micro-batch. */
-  readonly losses: number;
-  readonly accumulate: number;
-  readonly countsLosses: boolean;
-}
-
 function modulePeaks(
   compiled: Predictable,
   phase: CompiledPhase,
   load: DelayedLoad,
-  { gradients, losses, accumulate, countsLosses }: Walks,
+  options: BytesOptions,
 ): Pick<PhasePeak, 'modules' | 'keptBytes'> {
   const { gradientDelay, range } = compiled;
   if (gradientDelay !== undefined) return predictDelayed(compiled, gradientDelay, load);
-  const walks: readonly BytesOptions[] = gradients.length === 0 ? [{}] : gradients.map((one) => ({ gradients: one }));
-  const peaks = walks.map((options, index) => {
-    // Those of the micro-batches before.
-    const earlier = countsLosses ? losses * (gradients.length > 1 ? index : accumulate - 1) : 0;
-    const { modules } = predictBytes(load, phase.schedule, range[0], { ...options, countsLosses });
-    return modules.map((bytes) => (bytes === 0 ? 0 : bytes + earlier));
-  });
-  return {
-    keptBytes: 0,
-    modules: compiled.modules.map((_, module) => Math.max(...peaks.map((own) => own[module] ?? 0))),
-  };
+  return { keptBytes: 0, modules: predictBytes(load, phase.schedule, range[0], options).modules };
 }

@@ -18,6 +18,13 @@ it.each([
   { method: 'dgl', accumulate: 4 },
   { method: 'mlm(dgl)', accumulate: 2 },
   { method: 'backprop', accumulate: 2 },
+  // Micro-batches of 5 and 4, of 3, 2 and 3, and of 3, 2, 3 and 2 images.
+  { method: 'dgl', accumulate: 2, batch: 9 },
+  { method: 'mlm(dgl)', accumulate: 2, batch: 9 },
+  { method: 'backprop', accumulate: 3, batch: 8, trainImages: 64 },
+  { method: 'dgl', accumulate: 3, batch: 8, trainImages: 64 },
+  { method: 'dgl', accumulate: 3, batch: 8, trainImages: 64, clipNorm: 1 },
+  { method: 'dgl', accumulate: 4, batch: 10 },
   // Gradients arrive while activations are freed.
   { method: 'dgl', accumulate: 1, clipNorm: 1 },
   { method: 'dgl', accumulate: 2, clipNorm: 1 },

@@ -15,6 +15,7 @@ import { isPipelined } from './pipeline/is-pipelined.js';
 import { type RunPipelineOptions, runAsynchronousPipeline, runPipeline } from './pipeline/run-pipeline.js';
 import { createRunBatches, withFirstBatch } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
+import { tryOneImage } from './try-one-image.js';
 import { untrainedNotice } from './untrained-notice.js';
 
 /** Arguments for `train`, built from a config; free them with `dispose`. */
@@ -89,6 +90,7 @@ export async function prepareRun(
       data,
       compiled.reads.includes('images'),
     );
+    await tryOneImage(config, data.train, batches, names);
     const untrained = untrainedNotice(compiled, epochs, batches.batchesPerEpoch);
     if (untrained !== undefined) notices.push(untrained);
     const withBatch: RunPipelineOptions['withBatch'] = (use) => withFirstBatch(batches, use);

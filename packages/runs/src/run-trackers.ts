@@ -83,19 +83,28 @@ async function openMlflow(url: string, options: TrackerOptions, run: TrackedRun)
   const parameters = Object.entries(recordedConfig(run.config)).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, Array.isArray(value) ? value.join(',') : value] as const],
   );
-  return mlflowTracker({
+  let noted: Promise<void> = Promise.resolve();
+  const tracker = mlflowTracker({
     url,
     experiment: options.mlflowExperiment ?? 'localgrad',
     runName: `${run.config.method} ${run.runId}`,
     parameters: Object.fromEntries(parameters),
     onProblem: run.onProblem,
     onRun: (runId) => {
-      writeWhole(note, `${JSON.stringify({ runId })}\n`).catch((error: Error) => run.onProblem(error.message));
+      noted = writeWhole(note, `${JSON.stringify({ runId })}\n`).catch((error: Error) => run.onProblem(error.message));
     },
     ...(token === undefined ? {} : { token }),
     ...(username === '' && password === '' ? {} : { credentials: { username, password } }),
     ...(known === undefined ? {} : { runId: known.runId }),
   });
+  return {
+    observe: (event) => tracker.observe(event),
+    // A process that ends before the note is written would create another MLflow run when it resumes.
+    close: async () => {
+      await tracker.close();
+      await noted;
+    },
+  };
 }
 
 /** Tracking must not end a run: without a readable note, the server gets a new run. */
