@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import LongFilesFirst from './tools/vitest-sequencer.ts';
 
 interface Manifest {
   name: string;
@@ -47,6 +48,7 @@ export default defineConfig({
     maxWorkers: availableParallelism(),
     globalSetup: ['tools/vitest-temporary.ts'],
     setupFiles: ['tools/vitest-setup.ts'],
+    sequence: { sequencer: LongFilesFirst },
     testTimeout: 180_000,
     hookTimeout: 60_000,
   },
