@@ -1,59 +1,42 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'tsup';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundleProgram } from '../../packages/pipeline/src/bundle.fixture.js';
 
-const root = join(import.meta.dirname, '../..');
+type Bundle = Awaited<ReturnType<typeof bundleProgram>>;
 
-let folder: string;
+let bundles: readonly [Bundle, Bundle];
 beforeAll(async () => {
-  // Within the repository, so that the bundles find TensorFlow.js.
-  const parent = join(root, 'node_modules/.cache/localgrad-tests');
-  mkdirSync(parent, { recursive: true });
-  folder = mkdtempSync(join(parent, 'copies-'));
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-  const source = join(root, 'packages/wasm-kernels/src/index.ts');
-  await build({
-    entry: { first: source, second: source },
-    // Shared chunks would be one copy.
-    splitting: false,
-    outDir: folder,
-    format: ['esm'],
-    target: 'node20',
-    tsconfig: join(root, 'tsconfig.json'),
-    noExternal: [/^@localgrad\//],
-    external: [/^@tensorflow\//],
-    config: false,
-    silent: true,
-    clean: false,
-  });
+  const bundle = () => bundleProgram(join(import.meta.dirname, '../../packages/wasm-kernels/src/index.ts'));
+  bundles = [await bundle(), await bundle()];
 }, 60_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  for (const { remove } of bundles) remove();
+});
 
-/** Runs statements in a process of their own; returns what they report. */
+/** Runs statements in a process of their own, with both copies' `startWasm` as `first` and `second`; returns what they report. */
 function run(statements: string): unknown {
+  const [one, two] = bundles;
   const program = `import * as tf from '@tensorflow/tfjs';
+import { startWasm as first } from '${one.program}';
+import { startWasm as second } from '${two.program}';
 const report = (value) => console.log(JSON.stringify(value));
 ${statements}
 process.exit(0);
 `;
-  const file = join(folder, 'program.mjs');
+  // Beside a bundle, so that it finds TensorFlow.js.
+  const file = new URL('copies.mjs', one.program);
   writeFileSync(file, program);
   // A thread that has ended would be waited for without end.
-  const { stdout, stderr, status } = spawnSync(process.execPath, [file], {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [fileURLToPath(file)], {
     encoding: 'utf8',
     timeout: 60_000,
   });
   expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
 }
-
-/** Both copies' `startWasm`. */
-const wasmCopies = `
-import { startWasm as first } from './first.js';
-import { startWasm as second } from './second.js';
-`;
 
 /** A package that is installed twice, or reloaded during development: its modules run again on the same TensorFlow.js. */
 describe('two copies of wasm-kernels in one process', () => {
@@ -62,7 +45,7 @@ describe('two copies of wasm-kernels in one process', () => {
     ['two threads', '{ threads: 2 }', 'threaded-simd'],
     ['no SIMD', '{ simd: false }', 'plain'],
   ])('start backends of their own: the second with %s', (_, options, expected) => {
-    const found = run(`${wasmCopies}
+    const found = run(`
       await first({ threads: 2 });
       const ended = tf.backend();
       const { facts } = await second(${options});
@@ -76,7 +59,7 @@ describe('two copies of wasm-kernels in one process', () => {
     ['second', 'two.dispose(); one.dispose();'],
     ['first', 'one.dispose(); two.dispose();'],
   ])('register the factory of TensorFlow.js again: the %s disposed first', (_, disposals) => {
-    const found = run(`${wasmCopies}
+    const found = run(`
       const one = await first({ threads: 2 });
       const two = await second({ threads: 2 });
       const ended = tf.backend();
@@ -87,7 +70,7 @@ describe('two copies of wasm-kernels in one process', () => {
   });
 
   it('keep the backend of the second when the first is disposed', () => {
-    const found = run(`${wasmCopies}
+    const found = run(`
       const one = await first({ threads: 2 });
       const { facts } = await second({ threads: 2 });
       one.dispose();

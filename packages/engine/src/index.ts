@@ -1,4 +1,4 @@
-export { type BatchPart, splitBatch } from './accumulation.js';
+export { type BatchPart, partSizes, splitBatch } from './accumulation.js';
 export { checkWeights } from './check-weights.js';
 export { type CompiledPlan, type CompileOptions, compilePlan } from './compile.js';
 export { startHistories, type WeightHistory } from './delayed-weights.js';

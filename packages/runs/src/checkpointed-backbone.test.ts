@@ -48,6 +48,14 @@ async function accuraciesOf(file: string, config: ReturnType<typeof configOf>) {
   return [validation.accuracy, test.accuracy];
 }
 
+/** Trains one epoch, and stops. */
+async function startRun(folder: string, config: ReturnType<typeof configOf>): Promise<void> {
+  const controller = new AbortController();
+  const observe = ({ type }: { type: string }) => type === 'epoch-end' && controller.abort(new Error('enough'));
+  const run = { config, folder, resume: 'auto', signal: controller.signal, observers: [{ observe }] } as const;
+  await expect(executeRun(run)).rejects.toThrow('enough');
+}
+
 const accuracies = (epoch: EpochRecord | undefined) => [epoch?.validationAccuracy, epoch?.testAccuracy];
 
 describe('the weights of a checkpoint', () => {
@@ -74,15 +82,7 @@ describe('the weights of a checkpoint', () => {
 
   it('can be exported before the run has finished, and the final ones not', async () => {
     const folder = join(parent, 'unfinished');
-    const controller = new AbortController();
-    const stop = {
-      observe: ({ type }: { type: string }) => type === 'epoch-end' && controller.abort(new Error('enough')),
-    };
-    const run = executeRun({
-      ...{ config: configOf({ pipeline: 'predsim-fashion-mnist' }), folder, resume: 'auto' },
-      ...{ signal: controller.signal, observers: [stop] },
-    });
-    await expect(run).rejects.toThrow('enough');
+    await startRun(folder, configOf({ pipeline: 'predsim-fashion-mnist' }));
     await expect(exported(folder, undefined, 'none.safetensors')).rejects.toThrow(
       /A run writes it when it has finished; --checkpoint last takes the newest checkpoint of another one\./,
     );
@@ -110,12 +110,7 @@ describe('the weights of a checkpoint', () => {
     ['declared', { pipeline: 'predsim-fashion-mnist' }, [0.286]],
   ])('are exported with less from checkpoints of older versions: %s normalization', async (name, config, mean) => {
     const folder = join(parent, `older-${name}`);
-    const controller = new AbortController();
-    const stop = {
-      observe: ({ type }: { type: string }) => type === 'epoch-end' && controller.abort(new Error('enough')),
-    };
-    const run = { config: configOf(config), folder, resume: 'auto', signal: controller.signal } as const;
-    await expect(executeRun({ ...run, observers: [stop] })).rejects.toThrow('enough');
+    await startRun(folder, configOf(config));
     const [file = ''] = readdirSync(join(folder, 'checkpoints')).filter((one) => one.endsWith('.json'));
     const path = join(folder, 'checkpoints', file);
     const { sha256: _, ...description } = JSON.parse(readFileSync(path, 'utf8'));

@@ -78,13 +78,11 @@ export async function checkpointedBackbone(
   const parameters = backboneParameters(backbone);
   for (const parameter of parameters.values()) assign(parameter, stored);
   const declared = preparationOf(config).normalization;
-  const images =
-    imagesNotedIn(stored) ??
-    (await finalDescription(folder).catch((error: unknown) => {
-      // Damaged final weights may be why a checkpoint is wanted.
-      if (declared === undefined) throw error;
-      return undefined;
-    }));
+  const images = await imagesOf(folder, stored).catch((error: unknown) => {
+    // Damaged final weights may be why a checkpoint is wanted.
+    if (declared === undefined) throw error;
+    return undefined;
+  });
   return {
     backbone,
     normalization: declared ?? images?.normalization ?? null,
@@ -169,19 +167,14 @@ export async function normalizationOf(
   config: RunConfig,
   checkpoint?: StoredCheckpoint<unknown>,
 ): Promise<InputNormalization | null> {
-  const declared = preparationOf(config).normalization;
-  if (declared !== undefined) return declared;
-  const noted = checkpoint === undefined ? undefined : imagesNotedIn(checkpoint);
-  return (noted ?? (await finalDescription(folder)))?.normalization ?? null;
+  return preparationOf(config).normalization ?? (await imagesOf(folder, checkpoint))?.normalization ?? null;
 }
 
-/** Its description has a checksum, and is what this package wrote. Absent in checkpoints of older versions. */
-function imagesNotedIn({ notes }: StoredCheckpoint<unknown>): WeightsExtra | undefined {
-  return (notes as { readonly images?: WeightsExtra } | null)?.images;
-}
-
-/** The description in the weights of a finished run; undefined of others. */
-async function finalDescription(folder: string): Promise<WeightsExtra | undefined> {
+/** As the checkpoint records them, or else the weights of a finished run; undefined if neither does. */
+async function imagesOf(folder: string, checkpoint?: StoredCheckpoint<unknown>): Promise<WeightsExtra | undefined> {
+  // The description has a checksum, and is what this package wrote; older versions recorded no images.
+  const notes = checkpoint?.notes as { readonly images?: WeightsExtra } | null | undefined;
+  if (notes?.images !== undefined) return notes.images;
   const bytes = await readBytesIfThere(join(folder, runFiles.weights));
   return bytes === undefined ? undefined : weightsDescription(bytes, runFiles.weights);
 }

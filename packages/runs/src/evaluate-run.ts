@@ -122,7 +122,7 @@ export async function evaluateRun(options: EvaluateRunOptions, names: NameOption
       const { method, backbone, dataset } = config;
       return {
         ...{ folder, runId: identity.runId, method, backbone, dataset },
-        ...(weights.place === undefined ? {} : { checkpoint: weights.place }),
+        ...(weights.stored === undefined ? {} : { checkpoint: placeOf(weights.stored) }),
         ...{ backend: backend.name, scales, flip, samples, metrics },
         recorded: hasOwnImages(options) ? (weights.recorded ?? null) : null,
         ...(diverged === undefined ? {} : { diverged }),
@@ -156,7 +156,6 @@ function hasOwnImages({ dataset, testImages }: EvaluateRunOptions): boolean {
 interface FoundWeights {
   /** Absent for the final weights. */
   readonly stored?: StoredCheckpoint<unknown>;
-  readonly place?: CheckpointPlace;
   /** Metrics on the test images, if the run has recorded them. */
   readonly recorded: Readonly<Record<string, number>> | undefined;
   /** @throws LocalgradError `invalid-data` if they do not fit */
@@ -186,7 +185,6 @@ async function weightsOf(folder: string, which: ExportedCheckpoint, { runId }: R
   const recorded = Object.entries(records.at(-1)?.testMetrics ?? {}).map(([name, value]) => [name, Number(value)]);
   return {
     stored,
-    place: placeOf(stored),
     recorded: batchesDone > 0 || recorded.length === 0 ? undefined : Object.fromEntries(recorded),
     load: ({ compiled }) => {
       for (const parameter of compiled.parameters.values()) assign(parameter, stored);

@@ -1,5 +1,5 @@
 import { type Clock, clockAt } from '@localgrad/core';
-import { type CompiledPlan, createTrainStep, splitBatch } from '@localgrad/engine';
+import { type CompiledPlan, createTrainStep, partSizes, splitBatch } from '@localgrad/engine';
 import type { BatchSource } from '@localgrad/train';
 import * as tf from '@tensorflow/tfjs';
 import { buildPlan } from './build-plan.js';
@@ -22,7 +22,7 @@ export async function tryOneImage(
   names: NameOptions,
 ): Promise<void> {
   const { samples, batchSize } = batches;
-  const smallest = (size: number) => Math.floor(size / Math.min(size, config.accumulate));
+  const smallest = (size: number) => Math.min(...partSizes(size, config.accumulate));
   if (smallest(batchSize) === 1 || smallest(samples % batchSize || batchSize) > 1) return;
   const plan = await buildPlan({ ...config, accumulate: 1 }, images, names);
   try {
@@ -33,7 +33,7 @@ export async function tryOneImage(
       await withFirstBatch(batches, async (batch) => {
         const [part] = splitBatch(batch, batchSize);
         for (const clock of lastSteps(compiled, config.epochs, batches.batchesPerEpoch)) {
-          const result = part?.with(({ images, targets }) => step.run({ images, targets }, clock));
+          const result = part?.with((one) => step.run(one, clock));
           tf.dispose([...(result?.losses.values() ?? []), ...(result?.terms.values() ?? [])]);
         }
       });
