@@ -11,6 +11,7 @@ const name = process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm';
 const optimizers: Readonly<Record<string, () => Optimizer>> = {
   sgd: () => sgd({ learningRate: 0.1, weightDecay: 1e-3 }),
   'sgd without Nesterov momentum': () => sgd({ learningRate: 0.1, nesterov: false }),
+  'sgd without momentum': () => sgd({ learningRate: 0.1, momentum: 0, weightDecay: 1e-3 }),
   'clipped sgd': () => clipped(sgd({ learningRate: 0.1 }), { norm: 10 }),
   adam: () => adam({ learningRate: 0.01, weightDecay: 1e-3 }),
   adamw: () => adamw({ learningRate: 0.01, weightDecay: 0.1 }),

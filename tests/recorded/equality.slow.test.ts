@@ -1,6 +1,7 @@
 import { cifarResNet } from '@localgrad/backbones';
 import type { BackendHandle } from '@localgrad/backends';
 import { standardCatalog } from '@localgrad/catalog';
+import { sgd } from '@localgrad/nn/optimizers';
 import { captureTensors, restoreTensors } from '@localgrad/train';
 import { afterAll, describe, expect, it } from 'vitest';
 import { startGpu } from './software-gpu.fixture.js';
@@ -61,6 +62,10 @@ describe.skipIf(backend === undefined)(
   () => {
     it.each(cases)('%s', async (method) => {
       await expectEqual({ ...small, method: standardCatalog.method(method) });
+    });
+    it('dgl without momentum', async () => {
+      const createOptimizer = () => sgd({ learningRate: 0.05, momentum: 0 });
+      await expectEqual({ ...small, method: standardCatalog.method('dgl(head: 1c2f)'), createOptimizer });
     });
   },
 );

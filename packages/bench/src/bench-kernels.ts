@@ -199,7 +199,7 @@ function kernelTasks(batch: number): KernelTask[] {
       const [gradient, velocity] = [at(copies, 0, 'copy'), at(copies, 1, 'copy')];
       return kernels
         .sgdUpdateAll([{ value: weight, gradient, velocity, ...rates }])
-        .flatMap((result) => [result.value, result.velocity]);
+        .flatMap((result) => (result.velocity === undefined ? [result.value] : [result.value, result.velocity]));
     },
   };
   return [...convolutions, ...others, update];

@@ -280,7 +280,7 @@ export interface TrainingKernels {
   /**
    * Updates of any number of weights, one result for each request.
    *
-   * PyTorch's SGD: g ← g + wd·p; v ← m·v + g (v = g at first); p ← p − lr·(nesterov ? g + m·v : v).
+   * PyTorch's SGD: g ← g + wd·p; v ← m·v + g (v = g at first); p ← p − lr·(nesterov ? g + m·v : v). Without momentum there is no v.
    */
   sgdUpdateAll(requests: readonly SgdUpdateRequest[]): SgdUpdate[];
   /**

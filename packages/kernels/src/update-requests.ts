@@ -5,7 +5,7 @@ export interface SgdUpdateRequest {
   readonly value: Tensor;
   /** Consumed. */
   readonly gradient: Tensor;
-  /** Consumed; undefined before the first step. */
+  /** Consumed; undefined before the first step. Not read without momentum. */
   readonly velocity: Tensor | undefined;
   readonly learningRate: number;
   readonly momentum: number;
@@ -15,7 +15,8 @@ export interface SgdUpdateRequest {
 
 export interface SgdUpdate {
   readonly value: Tensor;
-  readonly velocity: Tensor;
+  /** Undefined where the momentum is 0: no update would read it, and its buffer can hold the value. */
+  readonly velocity: Tensor | undefined;
 }
 
 export interface AdamUpdateRequest {

@@ -5,6 +5,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runConfigSchema } from './config/run-config.js';
 import { executeRun } from './execute-run.js';
 
+/** A backbone without the option `width`. */
+const small = (backbone: string) => ({ backbone, width: undefined });
+
 let parent: string;
 beforeAll(() => {
   parent = mkdtempSync(join(tmpdir(), 'localgrad-predicted-'));
@@ -33,6 +36,9 @@ it.each([
   { method: 'backprop', accumulate: 1, clipNorm: 1 },
   // Few activations: the peak is the update.
   { method: 'dgl', accumulate: 1, clipNorm: 1, batch: 4, width: 32 },
+  // Without momentum, the new weights take the place of the gradients.
+  { method: 'dgl', optimizer: 'sgd(momentum: 0)', ...small('mlp(layers: 3, width: 32)'), resize: 12, batch: 17 },
+  { method: 'dgl(head: auglocal-dgl)', momentum: 0, ...small('resnet50(width: 8, layers: [1, 1, 1, 1])'), resize: 8 },
 ])('the memory of a run is predicted: %j', async (input) => {
   const config = runConfigSchema.parse({
     ...{ backbone: 'resnet14', width: 4, modules: 4, resize: 16, trainImages: 60, testImages: 10 },

@@ -68,7 +68,8 @@ export function sumArrays(x: usize, y: usize, count: i32, size: i32, start: i32,
   }
 }
 
-// PyTorch's SGD: g += wd·p; v = first ? g : m·v + g; p' = p − lr·(nesterov ? g + m·v : v). v may be the gradient's buffer.
+// PyTorch's SGD: g += wd·p; v = first ? g : m·v + g; p' = p − lr·(nesterov ? g + m·v : v). v or p' may be the gradient's
+// buffer. Without a nextVelocity, v is not kept.
 // Without decay p is not read into g: 0 times an infinite p is NaN.
 export function sgd(
   value: usize, gradient: usize, velocity: usize, next: usize, nextVelocity: usize, start: i32, end: i32,
@@ -81,7 +82,7 @@ export function sgd(
     const p = v128.load(value + at);
     const g = decay != 0 ? multiplyAdd(p, d, v128.load(gradient + at)) : v128.load(gradient + at);
     const v = velocity ? multiplyAdd(v128.load(velocity + at), m, g) : g;
-    v128.store(nextVelocity + at, v);
+    if (nextVelocity) v128.store(nextVelocity + at, v);
     v128.store(next + at, multiplyAdd(nesterov ? multiplyAdd(v, m, g) : v, r, p));
   }
   for (; i < end; i++) {
@@ -89,7 +90,7 @@ export function sgd(
     const p = load<f32>(value + at);
     const g = decay != 0 ? load<f32>(gradient + at) + decay * p : load<f32>(gradient + at);
     const v = velocity ? load<f32>(velocity + at) * momentum + g : g;
-    store<f32>(nextVelocity + at, v);
+    if (nextVelocity) store<f32>(nextVelocity + at, v);
     store<f32>(next + at, p - rate * (nesterov ? g + momentum * v : v));
   }
 }

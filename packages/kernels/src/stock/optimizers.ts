@@ -18,13 +18,16 @@ function sgdUpdate(request: SgdUpdateRequest): SgdUpdate {
   const { value, gradient, velocity, learningRate, momentum, nesterov, weightDecay } = request;
   const result = tf.tidy(() => {
     const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(value, weightDecay));
-    const next = velocity === undefined ? tf.clone(decayed) : tf.add(tf.mul(velocity, momentum), decayed);
-    const direction = nesterov ? tf.add(decayed, tf.mul(next, momentum)) : next;
-    return { value: tf.sub(value, tf.mul(direction, learningRate)), velocity: next };
+    const hasMomentum = momentum !== 0;
+    const next =
+      velocity === undefined || !hasMomentum ? tf.clone(decayed) : tf.add(tf.mul(velocity, momentum), decayed);
+    const direction = nesterov && hasMomentum ? tf.add(decayed, tf.mul(next, momentum)) : next;
+    const updated = { value: tf.sub(value, tf.mul(direction, learningRate)) };
+    return hasMomentum ? { ...updated, velocity: next } : updated;
   });
   gradient.dispose();
   velocity?.dispose();
-  return result;
+  return { velocity: undefined, ...result };
 }
 
 function adamUpdate(request: AdamUpdateRequest): AdamUpdate {

@@ -71,6 +71,7 @@ describe('sgd', () => {
     const parameter = new Parameter('w', tf.ones([3]));
     expect(optimizer.stateBytes(parameter)).toBe(0);
     update(optimizer, parameter, tf.ones([3]), 0.1);
+    expect(parameter.value.dataSync()[0]).toBeCloseTo(1 - 0.1 * (1 + 1e-4), 6);
     expect([...optimizer.state()]).toEqual([]);
     expect(() => optimizer.load(new Map([['velocity/w', tf.ones([3])]]))).toThrow(
       /'sgd' has no state 'velocity\/w'; allowed: none/,

@@ -53,9 +53,7 @@ export function sgd(options: SgdOptions): Optimizer {
         .forEach(({ value, velocity }, index) => {
           const { parameter } = at(gradients, index, 'gradient');
           parameter.assign(value);
-          // Without momentum, the velocity would be the last gradient, which no update reads.
-          if (momentum === 0) velocity.dispose();
-          else slots.set(slot, parameter, velocity);
+          if (velocity !== undefined) slots.set(slot, parameter, velocity);
         });
     },
     state: () => slots.all,

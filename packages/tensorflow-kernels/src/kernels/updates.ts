@@ -70,6 +70,12 @@ export function updateKernels(run: OperationRunner, variables: Variables): Updat
     const { value: old, velocity: oldVelocity, learningRate, momentum, nesterov, weightDecay } = request;
     const gradient = decayed(request.gradient, old, weightDecay);
     const value = changeable(old);
+    if (momentum === 0) {
+      descend(value, learningRate, gradient);
+      gradient.dispose();
+      oldVelocity?.dispose();
+      return { value, velocity: undefined };
+    }
     if (oldVelocity === undefined) {
       descend(value, nesterov ? learningRate * (1 + momentum) : learningRate, gradient);
       return { value, velocity: gradient };

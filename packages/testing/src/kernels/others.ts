@@ -1,6 +1,7 @@
 import type { AdamUpdateRequest } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { KernelCase } from './kernel-case.js';
+import { updatedTensors } from './updates.js';
 
 const adamMoments = { first: [3, 3, 5, 7], second: [3, 3, 5, 7] };
 
@@ -106,7 +107,7 @@ export const otherCases: KernelCase[] = [
               ...rates,
             },
           ])
-          .flatMap((update) => [update.value, update.velocity]),
+          .flatMap(updatedTensors),
     }),
   ),
   ...[

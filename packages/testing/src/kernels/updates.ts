@@ -1,5 +1,5 @@
 import { at } from '@localgrad/core';
-import { clipAll } from '@localgrad/kernels';
+import { clipAll, type SgdUpdate } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { KernelCase } from './kernel-case.js';
 import type { Shape } from './values.js';
@@ -24,6 +24,9 @@ function requests<Kind extends string>(inputs: Readonly<Record<string, tf.Tensor
     return Object.fromEntries(entries) as Record<Kind, tf.Tensor>;
   });
 }
+
+export const updatedTensors = ({ value, velocity }: SgdUpdate) =>
+  velocity === undefined ? [value] : [value, velocity];
 
 const namesOf = (kinds: readonly string[]) => Object.keys(inputsOf(kinds));
 
@@ -57,7 +60,7 @@ export const updateCases: readonly KernelCase[] = [
             weightDecay: index % 2 === 0 ? 1e-2 : 0,
           })),
         )
-        .flatMap(({ value, velocity }) => [value, velocity]),
+        .flatMap(updatedTensors),
   },
   {
     kernel: 'sgdUpdateAll',
@@ -73,7 +76,7 @@ export const updateCases: readonly KernelCase[] = [
             return { ...request, ...rates, velocity: index % 2 === 1 ? undefined : velocity };
           }),
         )
-        .flatMap(({ value, velocity }) => [value, velocity]),
+        .flatMap(updatedTensors),
   },
   ...[true, false].map(
     (isShared): KernelCase => ({
@@ -87,12 +90,12 @@ export const updateCases: readonly KernelCase[] = [
         const first = kernels.sgdUpdateAll(
           given.map(({ value, gradient }) => ({ value, gradient, velocity: undefined, ...rates })),
         );
-        const kept = isShared ? first.flatMap(({ value, velocity }) => [value.clone(), velocity.clone()]) : [];
+        const kept = isShared ? first.flatMap(updatedTensors).map((tensor) => tensor.clone()) : [];
         const second = kernels.sgdUpdateAll(
           first.map((update, index) => ({ ...update, gradient: at(given, index, 'request').later, ...rates })),
         );
         tf.dispose(first.map(({ value }) => value));
-        return [...kept, ...second.flatMap(({ value, velocity }) => [value, velocity])];
+        return [...kept, ...second.flatMap(updatedTensors)];
       },
     }),
   ),

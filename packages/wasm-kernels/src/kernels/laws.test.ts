@@ -180,15 +180,33 @@ describe('consumed arguments', () => {
     const settings = { learningRate: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0 };
     const first = update({ value, gradient, velocity: undefined, ...settings });
     expect(gradient.isDisposed).toBe(true);
-    expect(runtime.heap.pointer(first.velocity)).not.toBe(runtime.heap.pointer(kept));
+    const { velocity } = first;
+    if (velocity === undefined) throw new Error('no velocity');
+    expect(runtime.heap.pointer(velocity)).not.toBe(runtime.heap.pointer(kept));
     expect(first.value.dataId).not.toBe(value.dataId);
-    const held = first.velocity.clone();
-    const second = update({ value, gradient: make(), velocity: first.velocity, ...settings });
+    const held = velocity.clone();
+    const second = update({ value, gradient: make(), velocity, ...settings });
     expect(held.dataSync()).toEqual(values);
     expect(kept.dataSync()).toEqual(values);
     expect(value.dataSync()).toEqual(values);
-    tf.dispose([value, kept, first.value, held, second.value, second.velocity]);
+    tf.dispose([value, kept, first.value, held, ...Object.values(second)]);
   });
+
+  it.each([undefined, 'velocity'])(
+    'of SGD without momentum take the new value, and no velocity remains (given: %s)',
+    (given) => {
+      const [value, gradient] = [make(), make()];
+      const velocity = given === undefined ? undefined : make();
+      const consumed = [gradient, ...(velocity === undefined ? [] : [velocity])];
+      const settings = { learningRate: 0.5, momentum: 0, nesterov: false, weightDecay: 0.25 };
+      const expected = value.dataSync().map((number) => number - 0.5 * Math.fround(1.25 * number));
+      const { value: next, ...rest } = update({ value, gradient, velocity, ...settings });
+      expect(rest).toEqual({ velocity: undefined });
+      expect(consumed.filter(({ isDisposed }) => !isDisposed)).toEqual([next]);
+      expect(next.dataSync()).toEqual(expected);
+      tf.dispose([value, next]);
+    },
+  );
 });
 
 describe('the number of threads', () => {

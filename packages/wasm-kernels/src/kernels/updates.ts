@@ -108,11 +108,11 @@ export function sgdUpdateAll(context: KernelContext, requests: readonly SgdUpdat
     const { value, gradient, velocity, learningRate, momentum, nesterov, weightDecay } = request;
     const consumed = new Consumed(context, [velocity, gradient]);
     // In the old velocity's buffer the new one, in the gradient's the new value: nothing is allocated after the first step.
-    const nextVelocity = consumed.take(value);
+    const nextVelocity = momentum === 0 ? undefined : consumed.take(value);
     const next = consumed.take(value);
     return {
       update: {
-        pointers: [value, gradient, velocity, next, nextVelocity].map(pointer),
+        pointers: [value, gradient, momentum === 0 ? undefined : velocity, next, nextVelocity].map(pointer),
         numbers: [learningRate, momentum, weightDecay, nesterov ? 1 : 0],
         size: value.size,
       },

@@ -177,29 +177,31 @@ export function sgdUpdateAll(updates: Updates, requests: readonly SgdUpdateReque
       one.weightDecay === other.weightDecay &&
       one.nesterov === other.nesterov,
     numbersOf: ({ learningRate, momentum, weightDecay }) => ({ learningRate, momentum, weightDecay }),
-    unchanged: ({ value, velocity }) => ({ value, velocity: velocity ?? tensor([]) }),
+    unchanged: ({ value, velocity, momentum }) => ({
+      value,
+      velocity: momentum === 0 ? undefined : (velocity ?? tensor([])),
+    }),
     run(group, first, numbers) {
       const { nesterov } = first;
-      const isFirst = first.velocity === undefined;
+      const hasMomentum = first.momentum !== 0;
+      const readsVelocity = hasMomentum && first.velocity !== undefined;
       const found = updateFlat(updates, {
-        key: `sgd ${isFirst} ${nesterov}`,
+        key: `sgd ${hasMomentum} ${readsVelocity} ${nesterov}`,
         items: group.map(({ value, gradient, velocity }) => {
-          return { state: velocity === undefined ? [value] : [value, velocity], source: gradient };
+          return { state: readsVelocity && velocity !== undefined ? [value, velocity] : [value], source: gradient };
         }),
-        slots: 2,
+        slots: hasMomentum ? 2 : 1,
         numbers,
         body: `
         let value = slot(0);
         let decayed = source + uniforms.weightDecay * value;
-        let velocity = ${isFirst ? 'decayed' : 'uniforms.momentum * slot(1) + decayed'};
+        let velocity = ${readsVelocity ? 'uniforms.momentum * slot(1) + decayed' : 'decayed'};
         let direction = ${nesterov ? 'decayed + uniforms.momentum * velocity' : 'velocity'};
-        slot(1) = velocity;
-        slot(0) = value - uniforms.learningRate * direction;${nesterov || !isFirst ? '' : '\n_ = uniforms.momentum;'}`,
+        ${hasMomentum ? 'slot(1) = velocity;' : ''}
+        slot(0) = value - uniforms.learningRate * direction;${nesterov || readsVelocity ? '' : '\n_ = uniforms.momentum;'}`,
       });
       dispose(group.flatMap(({ gradient, velocity }) => [gradient, ...(velocity === undefined ? [] : [velocity])]));
-      return found.flatMap(([value, velocity]) =>
-        value === undefined || velocity === undefined ? [] : [{ value, velocity }],
-      );
+      return found.flatMap(([value, velocity]) => (value === undefined ? [] : [{ value, velocity }]));
     },
   });
 }
