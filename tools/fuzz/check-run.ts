@@ -1,0 +1,83 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { LocalgradError } from '@localgrad/core';
+import { type ExecuteOptions, evaluateRun, executeRun, type RunConfig, runConfigSchema } from '@localgrad/runs';
+
+/** What the run did; `refused`: the reason is an error that names what is allowed. */
+export type RunOutcome = 'refused' | 'trained' | 'diverged';
+
+class Interrupted extends Error {}
+
+/** Runs until the end, or until a step: then the process might as well have been killed. @returns the number of steps */
+async function train(config: RunConfig, folder: string, until = Number.POSITIVE_INFINITY) {
+  const controller = new AbortController();
+  let steps = 0;
+  const options: ExecuteOptions = {
+    ...{ config, folder, resume: 'auto', keep: { keepLast: 1 }, signal: controller.signal },
+    observers: [
+      {
+        observe({ type }) {
+          if (type === 'step-end' && ++steps === until) controller.abort(new Interrupted());
+        },
+      },
+    ],
+  };
+  const result = await executeRun(options);
+  if (result === undefined) throw new Error('Another process had the folder.');
+  return { summary: result.summary, steps };
+}
+
+/**
+ * Trains one config and checks what holds for all of them: it ends with a summary or a LocalgradError; the
+ * predicted peak is the measured one or an upper bound; evaluation of the last checkpoint gives the recorded metrics; and the run
+ * ends with the same weights if it is interrupted after a share of its steps and resumed.
+ *
+ * @param interruption in [0, 1)
+ * @throws Error that says what does not hold
+ */
+export async function checkRun(
+  input: Readonly<Record<string, unknown>>,
+  interruption: number,
+  parent: string,
+): Promise<RunOutcome> {
+  const [folder, interrupted] = [join(parent, 'run'), join(parent, 'interrupted')];
+  try {
+    const { data: config } = runConfigSchema.safeParse({ backend: 'wasm', threads: 2, ...input });
+    if (config === undefined) return 'refused';
+    const { summary, steps } = await train(config, folder);
+    if (summary.status !== 'finished') return 'diverged';
+    checkPeak(summary.cost?.predictedPeakBytes, summary.peakBytes);
+    const evaluation = await evaluateRun({ folder, checkpoint: 'last' });
+    const recorded = summary.epochs.at(-1)?.testMetrics ?? {};
+    for (const [name, value] of Object.entries(recorded))
+      expectSame(`Evaluated ${name}`, evaluation.metrics[name], value);
+    const until = 1 + Math.floor(interruption * (steps - 1));
+    if (until < steps) {
+      await train(config, interrupted, until).then(
+        () => Promise.reject(new Error(`The run was not interrupted after ${until} of ${steps} steps.`)),
+        (error) => (error instanceof Interrupted ? undefined : Promise.reject(error)),
+      );
+    }
+    const resumed = await train(config, interrupted);
+    expectSame(
+      `Weights after an interruption at ${until} of ${steps} steps`,
+      resumed.summary.weights?.sha256,
+      summary.weights?.sha256,
+    );
+    return 'trained';
+  } catch (error) {
+    if (LocalgradError.isInstance(error)) return 'refused';
+    throw error;
+  } finally {
+    for (const path of [folder, interrupted]) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function expectSame(what: string, found: unknown, expected: unknown): void {
+  if (found !== expected) throw new Error(`${what}: ${found} instead of ${expected}.`);
+}
+
+function checkPeak(predicted = Number.NaN, measured = Number.NaN): void {
+  const ratio = predicted / measured;
+  if (!(ratio > 0.998)) throw new Error(`Predicted peak: ${predicted} bytes, ${ratio.toFixed(3)} × the measured one.`);
+}
