@@ -43,7 +43,8 @@ export async function fashionMnist(options: FolderOptions): Promise<DatasetSplit
 }
 
 const SUBSET_SHA256 = '6a08ece108807550b4d9dfb3d2b2e899200db63042d58ea3a575fb18b88fb6be';
-const PIXELS = 28 * 28;
+const SIDE = 28;
+const PIXELS = SIDE * SIDE;
 
 /**
  * Loads the Fashion-MNIST subset included in this package: 5,000 training and 1,000 test images, balanced across
@@ -106,11 +107,14 @@ async function sha256(content: Uint8Array<ArrayBuffer>): Promise<string | undefi
 /** Undoes the prediction from the mean of the left and upper neighbors (scripts/build-subset.mjs). */
 function reconstruct(differences: Uint8Array): Uint8Array {
   const images = new Uint8Array(differences.length);
-  for (let at = 0; at < images.length; at++) {
-    const inside = at % PIXELS;
-    const left = inside % 28 === 0 ? 0 : (images[at - 1] as number);
-    const above = inside < 28 ? 0 : (images[at - 28] as number);
-    images[at] = (differences[at] as number) + ((left + above) >> 1);
+  for (let start = 0; start < images.length; start += SIDE) {
+    const hasAbove = start % PIXELS !== 0;
+    let left = 0;
+    for (let at = start; at < start + SIDE; at++) {
+      const above = hasAbove ? (images[at - SIDE] as number) : 0;
+      left = ((differences[at] as number) + ((left + above) >> 1)) & 0xff;
+      images[at] = left;
+    }
   }
   return images;
 }

@@ -62,23 +62,43 @@ export function resizeTo(dataset: ImageDataset, size: ImageSize): ImageDataset {
   requireSize('resizeTo', 'size', size, largestSide(dataset));
   const [newHeight, newWidth] = sidesOf(size);
   const [height, width, channels] = dataset.imageShape;
-  const rows = axisWeights(height, newHeight);
-  const columns = axisWeights(width, newWidth);
+  if (newHeight === height && newWidth === width) return dataset;
+  const [rows, columns] = [listed(axisWeights(height, newHeight)), listed(axisWeights(width, newWidth))];
   return mapImages(dataset, [newHeight, newWidth, channels], (source, target) => {
-    rows.forEach((row, y) => {
-      columns.forEach((column, x) => {
+    let index = 0;
+    for (let y = 0; y < newHeight; y++) {
+      const [firstRow, endRow] = [rows.starts[y] as number, rows.starts[y + 1] as number];
+      for (let x = 0; x < newWidth; x++) {
+        const [firstColumn, endColumn] = [columns.starts[x] as number, columns.starts[x + 1] as number];
         for (let channel = 0; channel < channels; channel++) {
           let value = 0;
-          for (const [sourceY, weightY] of row) {
-            for (const [sourceX, weightX] of column) {
-              value += weightY * weightX * (source[(sourceY * width + sourceX) * channels + channel] as number);
+          for (let row = firstRow; row < endRow; row++) {
+            const line = (rows.pixels[row] as number) * width;
+            for (let column = firstColumn; column < endColumn; column++) {
+              const weight = (rows.weights[row] as number) * (columns.weights[column] as number);
+              const pixel = line + (columns.pixels[column] as number);
+              value += weight * (source[pixel * channels + channel] as number);
             }
           }
-          target[(y * newWidth + x) * channels + channel] = Math.round(value);
+          target[index++] = Math.round(value);
         }
-      });
-    });
+      }
+    }
   });
+}
+
+/** The pairs of all pixels in typed arrays, which are read many times as fast: those of pixel i from `starts[i]` to `starts[i + 1]`. */
+function listed(pixels: readonly (readonly (readonly [index: number, weight: number])[])[]) {
+  const pairs = pixels.flat();
+  const starts = new Uint32Array(pixels.length + 1);
+  pixels.forEach(({ length }, pixel) => {
+    starts[pixel + 1] = (starts[pixel] as number) + length;
+  });
+  return {
+    starts,
+    pixels: Uint32Array.from(pairs, ([index]) => index),
+    weights: Float64Array.from(pairs, ([, weight]) => weight),
+  };
 }
 
 /** For each new pixel, the contributing old pixels and their weights, which sum to 1. */

@@ -6,6 +6,7 @@ import {
   depthwiseConv2dFilterGradient,
   depthwiseConv2dInputGradient,
 } from './stock/depthwise-convolution.js';
+import { filterGradientByLoops } from './stock/filter-gradient-loops.js';
 import { groupNorm, groupNormGradient } from './stock/group-norm.js';
 import { groupByGroup } from './stock/grouped-convolution.js';
 import { adamUpdateAll, blendAll, sgdUpdateAll } from './stock/optimizers.js';
@@ -87,7 +88,9 @@ function conv2dInputGradient(
 }
 
 function conv2dFilterGradient(x: tf.Tensor4D, dy: tf.Tensor4D, filterShape: Shape4, geometry: ConvolutionGeometry) {
-  if (tf.getKernel('Conv2DBackpropFilter', tf.getBackend()) === undefined) {
+  const backend = tf.getBackend();
+  if (backend === 'cpu') return filterGradientByLoops(x, dy, filterShape, geometry);
+  if (tf.getKernel('Conv2DBackpropFilter', backend) === undefined) {
     return composedFilterGradient(x, dy, filterShape, geometry);
   }
   return tf
