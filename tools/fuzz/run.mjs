@@ -1,24 +1,32 @@
-// Reads mutated inputs with every reader: npm run fuzz -- [--inputs 10000] [--seed 1] [--reader safetensors]
+// Reads mutated inputs with every reader:     npm run fuzz -- [--inputs 10000] [--seed 1] [--reader safetensors]
+// Trains networks of random configs of runs:  npm run fuzz -- runs [--inputs 100] [--seed 1]
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const { values } = parseArgs({
+const usage = 'Usage: npm run fuzz -- [readers | runs] [--inputs COUNT] [--seed NUMBER] [--reader NAME]';
+const { values, positionals } = parseArgs({
   options: {
-    inputs: { type: 'string', default: '10000' },
+    inputs: { type: 'string' },
     seed: { type: 'string', default: '1' },
     reader: { type: 'string', default: '' },
   },
+  allowPositionals: true,
 });
+const [what = 'readers', ...others] = positionals;
+if (!['readers', 'runs'].includes(what) || others.length > 0 || (what === 'runs' && values.reader !== '')) {
+  console.error(usage);
+  process.exit(2);
+}
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'tools/fuzz'], {
+const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', `tools/fuzz/${what}`], {
   cwd: root,
   stdio: 'inherit',
   env: {
     ...process.env,
-    // The readers' test is a slow one.
+    // These tests are slow ones.
     LOCALGRAD_TESTS: 'all',
-    LOCALGRAD_FUZZ_INPUTS: values.inputs,
+    LOCALGRAD_FUZZ_INPUTS: values.inputs ?? (what === 'runs' ? '100' : '10000'),
     LOCALGRAD_FUZZ_SEED: values.seed,
     LOCALGRAD_FUZZ_READER: values.reader,
   },

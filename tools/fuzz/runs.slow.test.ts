@@ -6,7 +6,7 @@ import { afterAll, expect, it } from 'vitest';
 import { checkRun } from './check-run.js';
 import { runConfigs } from './run-configs.js';
 
-const numRuns = Number(process.env.LOCALGRAD_FUZZ_RUNS ?? 12);
+const numRuns = Number(process.env.LOCALGRAD_FUZZ_INPUTS ?? 6);
 const seed = Number(process.env.LOCALGRAD_FUZZ_SEED ?? 1);
 
 const folder = mkdtempSync(join(tmpdir(), 'localgrad-fuzz-'));

@@ -103,8 +103,8 @@ function phasePeak(
   const { optimizer, accumulate = 1, allGradients = false } = options;
   const sizes = partSizes(batchSize, accumulate);
   const holds = holdsGradients(options);
-  const sizesOfGradients = holds ? trainedWeights(compiled, phase).map(({ size }) => 4 * size) : [];
-  const gradients = sum(sizesOfGradients);
+  const weights = holds ? trainedWeights(compiled, phase) : [];
+  const gradients = 4 * sum(weights.map(({ size }) => size));
   const losses = lossBytes(phase);
   const countsLosses = !allGradients && compiled.gradientDelay === undefined;
   const counted = countedParts(compiled, sizes, options);
@@ -124,9 +124,8 @@ function phasePeak(
     const { modules, keptBytes } = modulePeaks(compiled, phase, load, { ...walk, countsLosses });
     return { keptBytes, modules: modules.map((bytes) => (bytes === 0 ? 0 : bytes + constant)) };
   });
-  // An optimizer that needs all gradients replaces one after the other, when all activations have been freed.
-  const update =
-    optimizer?.needsWholeStep === true ? gradients + Math.max(0, ...sizesOfGradients) + sizes.length * losses : 0;
+  // When all activations have been freed.
+  const update = optimizer?.needsWholeStep === true ? gradients + clippingBytes(weights) + sizes.length * losses : 0;
   const modules = compiled.modules.map((_, module) => Math.max(...peaks.map((own) => own.modules[module] ?? 0)));
   const keptBytes = Math.max(...peaks.map((own) => own.keptBytes));
   return {
@@ -135,6 +134,12 @@ function phasePeak(
     residentBytes: keptBytes + ownBytes(compiled, phase, optimizer),
     modules,
   };
+}
+
+/** What clipping needs beside the gradients, where it computes their norm: squares, their sums by rows, and those by gradients. */
+function clippingBytes(weights: readonly Pick<Parameter, 'shape' | 'size'>[]): number {
+  const temporaries = weights.map(({ shape, size }) => size + (shape.length < 2 ? 0 : size / (shape.at(-1) ?? 1)));
+  return 4 * (Math.max(0, ...temporaries) + weights.length);
 }
 
 /** A micro-batch, and how the stored gradients change in it: they arrive and wait, wait to be used, or are all there. */

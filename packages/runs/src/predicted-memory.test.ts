@@ -36,6 +36,7 @@ it.each([
   { method: 'backprop', accumulate: 1, clipNorm: 1 },
   // Few activations: the peak is the update.
   { method: 'dgl', accumulate: 1, clipNorm: 1, batch: 4, width: 32 },
+  { method: 'backprop', modules: 1, clipNorm: 1, ...small('mlp(layers: 3, width: 32)'), resize: 8, batch: 15 },
   // Without momentum, the new weights take the place of the gradients.
   { method: 'dgl', optimizer: 'sgd(momentum: 0)', ...small('mlp(layers: 3, width: 32)'), resize: 12, batch: 17 },
   { method: 'dgl(head: auglocal-dgl)', momentum: 0, ...small('resnet50(width: 8, layers: [1, 1, 1, 1])'), resize: 8 },
