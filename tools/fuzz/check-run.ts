@@ -1,7 +1,14 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LocalgradError } from '@localgrad/core';
-import { type ExecuteOptions, evaluateRun, executeRun, type RunConfig, runConfigSchema } from '@localgrad/runs';
+import {
+  type ExecuteOptions,
+  evaluateRun,
+  executeRun,
+  explain,
+  type RunConfig,
+  runConfigSchema,
+} from '@localgrad/runs';
 
 /** What the run did; `refused`: the reason is an error that names what is allowed. */
 export type RunOutcome = 'refused' | 'trained' | 'diverged';
@@ -28,9 +35,9 @@ async function train(config: RunConfig, folder: string, until = Number.POSITIVE_
 }
 
 /**
- * Trains one config and checks what holds for all of them: it ends with a summary or a LocalgradError; the
- * predicted peak is the measured one or an upper bound; evaluation of the last checkpoint gives the recorded metrics; and the run
- * ends with the same weights if it is interrupted after a share of its steps and resumed.
+ * Trains one config and checks what holds for all of them: it ends with a summary or a LocalgradError; the predicted peak is the
+ * measured one or an upper bound, and the one that `explain` predicts; evaluation of the last checkpoint gives the recorded metrics;
+ * and the run ends with the same weights if it is interrupted after a share of its steps and resumed.
  *
  * @param interruption in [0, 1)
  * @throws Error that says what does not hold
@@ -46,7 +53,10 @@ export async function checkRun(
     if (config === undefined) return 'refused';
     const { summary, steps } = await train(config, folder);
     if (summary.status !== 'finished') return 'diverged';
-    checkPeak(summary.cost?.predictedPeakBytes, summary.peakBytes);
+    checkPeak(summary.cost.predictedPeakBytes, summary.peakBytes);
+    const side = Number(config.resize);
+    const { totals } = await explain({ ...config, image: [side, side, 1], classes: 10 });
+    expectSame('Peak that explain predicts', totals.predictedPeakBytes, summary.cost.predictedPeakBytes);
     const evaluation = await evaluateRun({ folder, checkpoint: 'last' });
     const recorded = summary.epochs.at(-1)?.testMetrics ?? {};
     for (const [name, value] of Object.entries(recorded))
@@ -77,7 +87,7 @@ function expectSame(what: string, found: unknown, expected: unknown): void {
   if (found !== expected) throw new Error(`${what}: ${found} instead of ${expected}.`);
 }
 
-function checkPeak(predicted = Number.NaN, measured = Number.NaN): void {
+function checkPeak(predicted: number, measured: number): void {
   const ratio = predicted / measured;
   if (!(ratio > 0.998)) throw new Error(`Predicted peak: ${predicted} bytes, ${ratio.toFixed(3)} × the measured one.`);
 }
