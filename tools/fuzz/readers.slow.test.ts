@@ -5,7 +5,7 @@ import { afterAll, expect, it } from 'vitest';
 import { findingsOf } from './check.js';
 import { targetsIn } from './targets.js';
 
-const count = Number(process.env.LOCALGRAD_FUZZ_INPUTS ?? 300);
+const count = Number(process.env.LOCALGRAD_FUZZ_INPUTS ?? 150);
 const seed = Number(process.env.LOCALGRAD_FUZZ_SEED ?? 1);
 const only = process.env.LOCALGRAD_FUZZ_READER ?? '';
 

@@ -6,8 +6,9 @@ import { afterAll, expect, it } from 'vitest';
 import { checkRun } from './check-run.js';
 import { runConfigs } from './run-configs.js';
 
-const numRuns = Number(process.env.LOCALGRAD_FUZZ_INPUTS ?? 6);
+const numRuns = Number(process.env.LOCALGRAD_FUZZ_INPUTS ?? 4);
 const seed = Number(process.env.LOCALGRAD_FUZZ_SEED ?? 1);
+const backend = process.env.LOCALGRAD_FUZZ_BACKEND ?? 'wasm';
 
 const folder = mkdtempSync(join(tmpdir(), 'localgrad-fuzz-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -16,7 +17,7 @@ it(`${numRuns} random configs of runs train, resume and evaluate with the same n
   const outcomes = new Map<string, number>();
   await fc.assert(
     fc.asyncProperty(runConfigs, fc.double({ min: 0, max: 0.999, noNaN: true }), async (config, interruption) => {
-      const outcome = await checkRun(config, interruption, folder);
+      const outcome = await checkRun({ ...config, backend }, interruption, folder);
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
     }),
     { numRuns, seed },
