@@ -195,7 +195,8 @@ describe('recipes', () => {
     return network;
   };
   const build = async (config: RunConfig) => {
-    if (config.partition !== 'balanced-peak') return buildNetwork(config, [32, 32, 3], 10, createScope(1, { zeros: true }));
+    if (config.partition !== 'balanced-peak')
+      return buildNetwork(config, [32, 32, 3], 10, createScope(1, { zeros: true }));
     const { network, dispose } = await buildPlan(
       { ...config, seed: 1 },
       { imageShape: [32, 32, 3], classes: 10 },

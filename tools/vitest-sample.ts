@@ -4,7 +4,11 @@ import type { TestContext } from 'vitest';
 const sampled: readonly { readonly file: RegExp; readonly title?: RegExp }[] = [
   { file: /pipeline\/src\/pipeline\.slow\.test\.ts$/ },
   { file: /asynchronous\/asynchronous\.slow\.test\.ts$/, title: /the bits of|the same bits/ },
-  { file: /testing\/src\/conformance\.slow\.test\.ts$/, title: /learns a toy problem|with correct gradients/ },
+  {
+    file: /testing\/src\/conformance\.slow\.test\.ts$/,
+    title:
+      /learns a toy problem|with correct gradients|not changed by evaluating|equal seeds|resumes an interrupted run/,
+  },
   { file: /budget\/all-cuts\.slow\.test\.ts$/ },
   { file: /tests\/steps\/steps\.slow\.test\.ts$/, title: /200 steps/ },
   { file: /tests\/backends\/networks\.slow\.test\.ts$/ },
