@@ -1,7 +1,7 @@
 import type { TestContext } from 'vitest';
 
 /** Files whose tests vary one law, at seconds each. */
-const sampled: readonly { readonly file: RegExp; readonly title?: RegExp }[] = [
+const sampled: readonly { readonly file: RegExp; readonly title?: RegExp; readonly backend?: string }[] = [
   { file: /pipeline\/src\/pipeline\.slow\.test\.ts$/ },
   { file: /asynchronous\/asynchronous\.slow\.test\.ts$/, title: /the bits of|the same bits/ },
   {
@@ -12,6 +12,8 @@ const sampled: readonly { readonly file: RegExp; readonly title?: RegExp }[] = [
   { file: /budget\/all-cuts\.slow\.test\.ts$/ },
   { file: /tests\/steps\/steps\.slow\.test\.ts$/, title: /200 steps/ },
   { file: /tests\/backends\/networks\.slow\.test\.ts$/ },
+  // On a processor that plays the GPU, where each one compiles a shader.
+  { file: /tests\/backends\/stock-operations\.test\.ts$/, backend: 'webgpu' },
   { file: /tools\/benchmark-plans\.slow\.test\.ts$/, title: /plans with costs/ },
 ];
 
@@ -24,7 +26,10 @@ const seen = new Map<string, number>();
 export function skipOutsideSample({ task, skip }: TestContext): void {
   const size = Number(process.env.LOCALGRAD_TEST_SAMPLE ?? 1);
   const path = task.file.filepath;
-  const index = sampled.findIndex(({ file, title = /./ }) => file.test(path) && title.test(task.name));
+  const running = process.env.LOCALGRAD_TEST_BACKEND;
+  const index = sampled.findIndex(
+    ({ file, title = /./, backend = running }) => backend === running && file.test(path) && title.test(task.name),
+  );
   if (index < 0 || size <= 1) return;
   const key = `${path} ${index}`;
   const count = seen.get(key) ?? 0;
