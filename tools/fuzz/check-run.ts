@@ -34,6 +34,15 @@ async function train(config: RunConfig, folder: string, until = Number.POSITIVE_
   return { summary: result.summary, steps };
 }
 
+async function trainOrRefuse(config: RunConfig, folder: string) {
+  try {
+    return await train(config, folder);
+  } catch (error) {
+    if (LocalgradError.isInstance(error)) return 'refused';
+    throw error;
+  }
+}
+
 /**
  * Trains one config and checks what holds for all of them: it ends with a summary or a LocalgradError; the predicted peak is the
  * measured one or an upper bound, and the one that `explain` predicts; evaluation of the last checkpoint gives the recorded metrics;
@@ -51,7 +60,9 @@ export async function checkRun(
   try {
     const { data: config } = runConfigSchema.safeParse({ threads: 2, ...input });
     if (config === undefined) return 'refused';
-    const { summary, steps } = await train(config, folder);
+    const trained = await trainOrRefuse(config, folder);
+    if (trained === 'refused') return trained;
+    const { summary, steps } = trained;
     if (summary.status !== 'finished') return 'diverged';
     // Other kernels have temporaries of their own (docs/memory.md).
     if (config.backend === 'wasm') checkPeak(summary.cost.predictedPeakBytes, summary.peakBytes);
@@ -76,9 +87,6 @@ export async function checkRun(
       summary.weights?.sha256,
     );
     return 'trained';
-  } catch (error) {
-    if (LocalgradError.isInstance(error)) return 'refused';
-    throw error;
   } finally {
     for (const path of [folder, interrupted]) rmSync(path, { recursive: true, force: true });
   }

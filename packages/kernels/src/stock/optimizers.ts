@@ -18,16 +18,17 @@ function sgdUpdate(request: SgdUpdateRequest): SgdUpdate {
   const { value, gradient, velocity, learningRate, momentum, nesterov, weightDecay } = request;
   const result = tf.tidy(() => {
     const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(value, weightDecay));
-    const hasMomentum = momentum !== 0;
-    const next =
-      velocity === undefined || !hasMomentum ? tf.clone(decayed) : tf.add(tf.mul(velocity, momentum), decayed);
-    const direction = nesterov && hasMomentum ? tf.add(decayed, tf.mul(next, momentum)) : next;
-    const updated = { value: tf.sub(value, tf.mul(direction, learningRate)) };
-    return hasMomentum ? { ...updated, velocity: next } : updated;
+    const next = momentum === 0 ? undefined : movedVelocity(velocity, momentum, decayed);
+    const direction = nesterov && next !== undefined ? tf.add(decayed, tf.mul(next, momentum)) : (next ?? decayed);
+    return { value: tf.sub(value, tf.mul(direction, learningRate)), velocity: next };
   });
   gradient.dispose();
   velocity?.dispose();
-  return { velocity: undefined, ...result };
+  return result;
+}
+
+function movedVelocity(velocity: tf.Tensor | undefined, momentum: number, decayed: tf.Tensor): tf.Tensor {
+  return velocity === undefined ? tf.clone(decayed) : tf.add(tf.mul(velocity, momentum), decayed);
 }
 
 function adamUpdate(request: AdamUpdateRequest): AdamUpdate {
