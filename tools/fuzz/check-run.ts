@@ -46,7 +46,8 @@ async function trainOrRefuse(config: RunConfig, folder: string) {
 /**
  * Trains one config and checks what holds for all of them: it ends with a summary or a LocalgradError; the predicted peak is the
  * measured one or an upper bound, and the one that `explain` predicts; evaluation of the last checkpoint gives the recorded metrics;
- * and the run ends with the same weights if it is interrupted after a share of its steps and resumed.
+ * and the run ends with the same weights if it is interrupted after a share of its steps and resumed, or recomputes activations
+ * that it stored, or the other way around.
  *
  * @param interruption in [0, 1)
  * @throws Error that says what does not hold
@@ -56,7 +57,8 @@ export async function checkRun(
   interruption: number,
   parent: string,
 ): Promise<RunOutcome> {
-  const [folder, interrupted] = [join(parent, 'run'), join(parent, 'interrupted')];
+  const folders = ['run', 'interrupted', 'other-memory'].map((name) => join(parent, name));
+  const [folder, interrupted, otherMemory] = folders as [string, string, string];
   try {
     const { data: config } = runConfigSchema.safeParse({ threads: 2, ...input });
     if (config === undefined) return 'refused';
@@ -86,9 +88,15 @@ export async function checkRun(
       resumed.summary.weights?.sha256,
       summary.weights?.sha256,
     );
+    const { memory, memoryBudget } = config;
+    if (memoryBudget === undefined) {
+      const other = memory === 'recompute' ? 'residuals' : 'recompute';
+      const { summary: same } = await train({ ...config, memory: other }, otherMemory);
+      expectSame(`Weights with memory '${other}'`, same.weights?.sha256, summary.weights?.sha256);
+    }
     return 'trained';
   } finally {
-    for (const path of [folder, interrupted]) rmSync(path, { recursive: true, force: true });
+    for (const path of folders) rmSync(path, { recursive: true, force: true });
   }
 }
 

@@ -181,29 +181,46 @@ const settings = some({
   probe: yes,
 });
 
+const buffers = fc
+  .record({
+    buffer: integers(1, 3),
+    sampling: texts('priorityLifo', 'lifo', 'random', 'publishedLifo'),
+    slow: texts('', '1@2'),
+  })
+  .map(
+    ({ buffer, sampling, slow }) => `buffer: ${buffer}, sampling: ${sampling}${slow === '' ? '' : `, slow: ${slow}`}`,
+  );
+
+/** When modules see which weights, gradients and inputs; refused where nothing is late. */
+function late(method: string): fc.Arbitrary<Readonly<Record<string, unknown>>> {
+  const few = <T>(values: fc.Arbitrary<T>) =>
+    fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: values });
+  return fc
+    .record({
+      delay: /lam|man|mlaan/.test(method) ? integers(0, 2) : fc.constant(0),
+      gradientDelay: /mlm|mlaan|hpff|auglocal|backprop/.test(method) ? few(integers(1, 2)) : fc.constant(undefined),
+      asynchronous: few(buffers),
+    })
+    .map(({ delay, gradientDelay, asynchronous }) => ({
+      ...(delay > 0 ? { delay } : {}),
+      ...(gradientDelay === undefined ? {} : { gradientDelay }),
+      ...(asynchronous === undefined ? {} : { asynchronous }),
+    }));
+}
+
 /** What a user may ask for: networks and data small enough for a second of training. Many are refused, with a reason. */
 export const runConfigs: fc.Arbitrary<Readonly<Record<string, unknown>>> = fc
   .tuple(
     backbones,
-    method,
+    method.chain((name) => late(name).map((given) => ({ method: name, ...given }))),
     cuts,
     settings,
     fc.record({
       trainImages: integers(20, 60),
       epochs: integers(1, 3),
       batch: integers(4, 20),
-      delay: integers(0, 2),
       learningRate: numbers(0.001, 0.05),
       seed: integers(1, 9),
     }),
   )
-  .map(([backbone, name, cut, given, { delay, ...others }]) => ({
-    ...backbone,
-    method: name,
-    ...(name === 'backprop' ? { modules: 1 } : cut),
-    // Refused without moving averages, which few methods have.
-    ...(/lam|man|mlaan/.test(name) && delay > 0 ? { delay } : {}),
-    ...given,
-    ...others,
-    testImages: 20,
-  }));
+  .map((parts) => Object.assign({ testImages: 20 }, ...parts));
