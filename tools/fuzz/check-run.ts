@@ -1,47 +1,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { LocalgradError } from '@localgrad/core';
-import {
-  type ExecuteOptions,
-  evaluateRun,
-  executeRun,
-  explain,
-  type RunConfig,
-  runConfigSchema,
-} from '@localgrad/runs';
+import { evaluateRun, explain, runConfigSchema } from '@localgrad/runs';
+import { train, trainOrRefuse, trainUntil } from './train.js';
 
 /** What the run did; `refused`: the reason is an error that names what is allowed. */
 export type RunOutcome = 'refused' | 'trained' | 'diverged';
-
-class Interrupted extends Error {}
-
-/** Runs until the end, or until a step: then the process might as well have been killed. @returns the number of steps */
-async function train(config: RunConfig, folder: string, until = Number.POSITIVE_INFINITY) {
-  const controller = new AbortController();
-  let steps = 0;
-  const options: ExecuteOptions = {
-    ...{ config, folder, resume: 'auto', keep: { keepLast: 1 }, signal: controller.signal },
-    observers: [
-      {
-        observe({ type }) {
-          if (type === 'step-end' && ++steps === until) controller.abort(new Interrupted());
-        },
-      },
-    ],
-  };
-  const result = await executeRun(options);
-  if (result === undefined) throw new Error('Another process had the folder.');
-  return { summary: result.summary, steps };
-}
-
-async function trainOrRefuse(config: RunConfig, folder: string) {
-  try {
-    return await train(config, folder);
-  } catch (error) {
-    if (LocalgradError.isInstance(error)) return 'refused';
-    throw error;
-  }
-}
 
 /**
  * Trains one config and checks what holds for all of them: it ends with a summary or a LocalgradError; the predicted peak is the
@@ -60,8 +23,7 @@ export async function checkRun(
   const folders = ['run', 'interrupted', 'other-memory'].map((name) => join(parent, name));
   const [folder, interrupted, otherMemory] = folders as [string, string, string];
   try {
-    const { data: config } = runConfigSchema.safeParse({ threads: 2, ...input });
-    if (config === undefined) return 'refused';
+    const config = runConfigSchema.parse({ threads: 2, ...input });
     const trained = await trainOrRefuse(config, folder);
     if (trained === 'refused') return trained;
     const { summary, steps } = trained;
@@ -76,12 +38,7 @@ export async function checkRun(
     for (const [name, value] of Object.entries(recorded))
       expectSame(`Evaluated ${name}`, evaluation.metrics[name], value);
     const until = 1 + Math.floor(interruption * (steps - 1));
-    if (until < steps) {
-      await train(config, interrupted, until).then(
-        () => Promise.reject(new Error(`The run was not interrupted after ${until} of ${steps} steps.`)),
-        (error) => (error instanceof Interrupted ? undefined : Promise.reject(error)),
-      );
-    }
+    await trainUntil(until, steps, config, interrupted);
     const resumed = await train(config, interrupted);
     expectSame(
       `Weights after an interruption at ${until} of ${steps} steps`,

@@ -171,7 +171,7 @@ const settings = some({
   memory: texts('residuals', 'recompute'),
   validation: numbers(0.2, 0.4),
   accumulate: integers(2, 3),
-  augment: texts('none', 'cifar'),
+  augment: texts('none', 'fashion-mnist', 'cifar10', 'svhn'),
   cutout: integers(1, 4),
   optimizer: texts('sgd', 'adam', 'adamw', 'sgd(momentum: 0)', 'sgd(nesterov: false)'),
   clipNorm: numbers(1),
