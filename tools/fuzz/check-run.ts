@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { evaluateRun, explain, runConfigSchema } from '@localgrad/runs';
+import { evaluateRun, explain, type RunConfig, runConfigSchema } from '@localgrad/runs';
 import { train, trainOrRefuse, trainUntil } from './train.js';
 
 /** What the run did; `refused`: the reason is an error that names what is allowed. */
@@ -9,8 +9,8 @@ export type RunOutcome = 'refused' | 'trained' | 'diverged';
 /**
  * Trains one config and checks what holds for all of them: it ends with a summary or a LocalgradError; the predicted peak is the
  * measured one or an upper bound, and the one that `explain` predicts; evaluation of the last checkpoint gives the recorded metrics;
- * and the run ends with the same weights if it is interrupted after a share of its steps and resumed, or recomputes activations
- * that it stored, or the other way around.
+ * and the run ends with the same weights if it is interrupted after a share of its steps and resumed, and with the other value of
+ * settings that cost only time or memory.
  *
  * @param interruption in [0, 1)
  * @throws Error that says what does not hold
@@ -20,8 +20,8 @@ export async function checkRun(
   interruption: number,
   parent: string,
 ): Promise<RunOutcome> {
-  const folders = ['run', 'interrupted', 'other-memory'].map((name) => join(parent, name));
-  const [folder, interrupted, otherMemory] = folders as [string, string, string];
+  const folders = ['run', 'interrupted', 'changed'].map((name) => join(parent, name));
+  const [folder, interrupted, changed] = folders as [string, string, string];
   try {
     const config = runConfigSchema.parse({ threads: 2, ...input });
     const trained = await trainOrRefuse(config, folder);
@@ -45,16 +45,27 @@ export async function checkRun(
       resumed.summary.weights?.sha256,
       summary.weights?.sha256,
     );
-    const { memory, memoryBudget } = config;
-    if (memoryBudget === undefined) {
-      const other = memory === 'recompute' ? 'residuals' : 'recompute';
-      const { summary: same } = await train({ ...config, memory: other }, otherMemory);
-      expectSame(`Weights with memory '${other}'`, same.weights?.sha256, summary.weights?.sha256);
+    for (const change of changesWithSameResult(config)) {
+      const { summary: same } = await train({ ...config, ...change }, changed);
+      expectSame(`Weights with ${JSON.stringify(change)}`, same.weights?.sha256, summary.weights?.sha256);
+      rmSync(changed, { recursive: true });
     }
     return 'trained';
   } finally {
     for (const path of folders) rmSync(path, { recursive: true, force: true });
   }
+}
+
+function changesWithSameResult({
+  backend,
+  memory,
+  memoryBudget,
+  recordSteps,
+}: RunConfig): readonly Partial<RunConfig>[] {
+  return [
+    ...(memoryBudget === undefined ? [{ memory: memory === 'recompute' ? 'residuals' : 'recompute' } as const] : []),
+    ...(backend === 'webgpu' ? [{ recordSteps: !recordSteps }] : []),
+  ];
 }
 
 function expectSame(what: string, found: unknown, expected: unknown): void {
