@@ -6,25 +6,109 @@ import { sumOfParts } from './matrix-product.js';
 /** Maximum number of pieces of the output rows in the filter gradient. */
 const mostPieces = 64;
 
-function measures(input: Shape4, filter: Shape4, groups: number, geometry: ConvolutionGeometry) {
+/** How a convolution divides the channels. */
+interface Groups {
+  /** Input channels of a group. */
+  readonly inputs: number;
+  /** Output channels of a group. */
+  readonly outputs: number;
+  /** Output channels of all groups. */
+  readonly outChannels: number;
+}
+
+/** @param filter [height, width, input channels of a group, output channels] */
+function grouped([, , inputs, outChannels]: Shape4, groups: number): Groups {
+  return { inputs, outputs: outChannels / groups, outChannels };
+}
+
+/**
+ * As many groups as channels: the filter's weights have the order of those of a grouped convolution.
+ *
+ * @param filter [height, width, channels, multiplier]
+ */
+function depthwise([, , channels, multiplier]: Shape4): Groups {
+  return { inputs: 1, outputs: multiplier, outChannels: channels * multiplier };
+}
+
+function measures(input: Shape4, filter: Shape4, groups: Groups, geometry: ConvolutionGeometry) {
   const [batch, inHeight, inWidth, channels] = input;
-  const [kernelHeight, kernelWidth, inputs, outChannels] = filter;
+  const [kernelHeight, kernelWidth] = filter;
   const found = convolutionMeasures(input, filter, geometry);
   const { outHeight, outWidth } = found;
-  const sizes = { inHeight, inWidth, channels, outChannels, kernelHeight, kernelWidth };
   return {
-    integers: { ...sizes, inputs, outputs: outChannels / groups, ...found },
-    outputShape: [batch, outHeight, outWidth, outChannels] as const,
+    integers: { inHeight, inWidth, channels, kernelHeight, kernelWidth, ...groups, ...found },
+    outputShape: [batch, outHeight, outWidth, groups.outChannels] as const,
     outRows: batch * outHeight,
   };
 }
 
-/** Each invocation computes a value of the output from the input channels of its group. */
 export function groupedConv2d(
   backend: WebGpuBackend,
   x: Tensor4D,
   filter: Tensor4D,
   groups: number,
+  geometry: ConvolutionGeometry,
+): Tensor4D {
+  return convolve(backend, x, filter, grouped(filter.shape, groups), geometry);
+}
+
+export function groupedConv2dInputGradient(
+  backend: WebGpuBackend,
+  dy: Tensor4D,
+  filter: Tensor4D,
+  groups: number,
+  inputShape: Shape4,
+  geometry: ConvolutionGeometry,
+): Tensor4D {
+  return inputGradient(backend, dy, filter, grouped(filter.shape, groups), inputShape, geometry);
+}
+
+export function groupedConv2dFilterGradient(
+  backend: WebGpuBackend,
+  x: Tensor4D,
+  dy: Tensor4D,
+  groups: number,
+  filterShape: Shape4,
+  geometry: ConvolutionGeometry,
+): Tensor4D {
+  return filterGradient(backend, x, dy, grouped(filterShape, groups), filterShape, geometry);
+}
+
+export function depthwiseConv2d(
+  backend: WebGpuBackend,
+  x: Tensor4D,
+  filter: Tensor4D,
+  geometry: ConvolutionGeometry,
+): Tensor4D {
+  return convolve(backend, x, filter, depthwise(filter.shape), geometry);
+}
+
+export function depthwiseConv2dInputGradient(
+  backend: WebGpuBackend,
+  dy: Tensor4D,
+  filter: Tensor4D,
+  inputShape: Shape4,
+  geometry: ConvolutionGeometry,
+): Tensor4D {
+  return inputGradient(backend, dy, filter, depthwise(filter.shape), inputShape, geometry);
+}
+
+export function depthwiseConv2dFilterGradient(
+  backend: WebGpuBackend,
+  x: Tensor4D,
+  dy: Tensor4D,
+  filterShape: Shape4,
+  geometry: ConvolutionGeometry,
+): Tensor4D {
+  return filterGradient(backend, x, dy, depthwise(filterShape), filterShape, geometry);
+}
+
+/** Each invocation computes a value of the output from the input channels of its group. */
+function convolve(
+  backend: WebGpuBackend,
+  x: Tensor4D,
+  filter: Tensor4D,
+  groups: Groups,
   geometry: ConvolutionGeometry,
 ): Tensor4D {
   const { integers, outputShape } = measures(x.shape, filter.shape, groups, geometry);
@@ -54,11 +138,11 @@ export function groupedConv2d(
   });
 }
 
-export function groupedConv2dInputGradient(
+function inputGradient(
   backend: WebGpuBackend,
   dy: Tensor4D,
   filter: Tensor4D,
-  groups: number,
+  groups: Groups,
   inputShape: Shape4,
   geometry: ConvolutionGeometry,
 ): Tensor4D {
@@ -96,11 +180,11 @@ export function groupedConv2dInputGradient(
 }
 
 /** Partial sums over pieces of the output rows, then their sum. */
-export function groupedConv2dFilterGradient(
+function filterGradient(
   backend: WebGpuBackend,
   x: Tensor4D,
   dy: Tensor4D,
-  groups: number,
+  groups: Groups,
   filterShape: Shape4,
   geometry: ConvolutionGeometry,
 ): Tensor4D {

@@ -6,16 +6,18 @@ import { attention, attentionGradient } from './attention.js';
 import { batchNormApply, batchNormGradient, batchStatistics } from './batch-norm.js';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './convolution.js';
 import { conv2dStatistics } from './convolution-statistics.js';
-import {
-  depthwiseConv2d,
-  depthwiseConv2dFilterGradient,
-  depthwiseConv2dInputGradient,
-} from './depthwise-convolution.js';
 import { accumulate, reluGradient } from './elementwise.js';
 import { gelu, geluGradient } from './gelu.js';
 import { globalAveragePool, globalAveragePoolGradient } from './global-average-pool.js';
 import { groupNorm, groupNormGradient } from './group-norm.js';
-import { groupedConv2d, groupedConv2dFilterGradient, groupedConv2dInputGradient } from './grouped-convolution.js';
+import {
+  depthwiseConv2d,
+  depthwiseConv2dFilterGradient,
+  depthwiseConv2dInputGradient,
+  groupedConv2d,
+  groupedConv2dFilterGradient,
+  groupedConv2dInputGradient,
+} from './grouped-convolution.js';
 import { poolingKernels } from './pooling.js';
 import { softmaxCrossEntropy } from './softmax-cross-entropy.js';
 import { adamUpdateAll, blendAll, clipAll, sgdUpdateAll } from './updates.js';
