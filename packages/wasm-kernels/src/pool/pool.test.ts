@@ -2,6 +2,7 @@ import { LocalgradError } from '@localgrad/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { binary } from '../generated/threaded-simd.js';
 import { createSingleThreadPool, createThreadPool, type KernelFunctions } from './pool.js';
+import { maximumArguments } from './worker.js';
 
 type ThreadPool = Awaited<ReturnType<typeof createThreadPool>>;
 
@@ -51,6 +52,29 @@ describe('thread pool', () => {
     const ones = new Float32Array(memory.buffer, 8192, COUNT).fill(1);
     for (let round = 0; round < 200; round++) pool.run('add', COUNT, (piece) => [4096, 8192, 4096, piece, piece + 1]);
     expect([...counter]).toEqual([...ones].map(() => 200));
+  });
+
+  it.each([maximumArguments, 1, 4])('passes %i arguments and the number of the thread', async (length) => {
+    let found: number[] = [];
+    const add = (...values: number[]) => {
+      found = values;
+    };
+    pool = await createThreadPool(module, { ...functions, add }, memory, { threads: 1 });
+    const values = Array.from({ length }, (_, at) => at + 0.5);
+    pool.run('add', 2, () => values);
+    expect(found.slice(0, length + 1)).toEqual([...values, 0]);
+  });
+
+  it('wakes workers that sleep', async () => {
+    // In this thread the kernel is a pause, in which a worker that is awake takes the other piece.
+    const add = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    pool = await createThreadPool(module, { ...functions, add }, memory, { threads: 2 });
+    for (let round = 0; round < 3; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      const all = new Float32Array(memory.buffer, 0, 6).fill(1, 0, 4).fill(0, 4);
+      pool.run('add', 2, (piece) => [0, 8, 16, piece, piece + 1]);
+      expect((all[4] as number) + (all[5] as number)).toBe(2);
+    }
   });
 
   it('reports a kernel that fails on any thread, and continues afterwards', async () => {

@@ -1,6 +1,15 @@
 import { LocalgradError } from '@localgrad/core';
 import { startThreads } from './threads.node.js';
-import { blockBytes, control, maximumArguments, maximumPieces, type PoolThread, spins, stop } from './worker.js';
+import {
+  blockBytes,
+  control,
+  maximumArguments,
+  maximumPieces,
+  type PoolThread,
+  slotLength,
+  spins,
+  stop,
+} from './worker.js';
 
 /** A compiled kernel module's functions; arguments are numbers and byte offsets. */
 export type KernelFunctions = Readonly<Record<string, (...values: number[]) => void>>;
@@ -60,7 +69,8 @@ export async function createThreadPool(
   });
   const wake = () => {
     Atomics.add(words, control.generation, 1);
-    Atomics.notify(words, control.generation);
+    // A worker that is about to sleep sees the new generation and does not.
+    if (Atomics.load(words, control.asleep) > 0) Atomics.notify(words, control.generation);
   };
   const dispose = () => {
     isDisposed = true;
@@ -91,9 +101,10 @@ export async function createThreadPool(
       Atomics.store(words, control.left, pieces);
       wake();
       for (let left = Atomics.sub(words, control.left, 1); left > 0; left = Atomics.sub(words, control.left, 1)) {
-        const at = (pieces - left) * maximumArguments;
+        const start = (pieces - left) * slotLength;
+        values[start + length] = 0;
         try {
-          call(...values.subarray(at, at + length), 0);
+          callWithSlot(call, values, start);
         } catch {
           Atomics.store(words, control.failed, 1);
         }
@@ -137,9 +148,20 @@ function writeArguments(
     const list = argumentsOf(piece);
     length = list.length;
     if (length > maximumArguments) throw new RangeError(`${length} arguments; at most ${maximumArguments}.`);
-    values.set(list, piece * maximumArguments);
+    values.set(list, piece * slotLength);
   }
   return length;
+}
+
+/** Calls a kernel with the values of a piece, written out for the same reason as in the workers' program. */
+function callWithSlot(kernel: (...values: number[]) => void, v: Float64Array, at: number): void {
+  const call = kernel as (...values: unknown[]) => void;
+  // biome-ignore format: three lines of seven
+  call(
+    v[at], v[at + 1], v[at + 2], v[at + 3], v[at + 4], v[at + 5], v[at + 6],
+    v[at + 7], v[at + 8], v[at + 9], v[at + 10], v[at + 11], v[at + 12], v[at + 13],
+    v[at + 14], v[at + 15], v[at + 16], v[at + 17], v[at + 18], v[at + 19], v[at + 20],
+  );
 }
 
 async function start(words: Int32Array, workers: number, failure: () => string | undefined): Promise<void> {

@@ -18,13 +18,18 @@ export const control = {
   arguments: 6,
   /** Set when a kernel throws. */
   failed: 7,
-  words: 8,
+  /** Number of workers that sleep, or are about to: only those have to be notified. */
+  asleep: 8,
+  /** Even, so that doubles can follow. */
+  words: 10,
 } as const;
 
 export const maximumPieces = 256;
 export const maximumArguments = 20;
+/** Values of a piece: its arguments, and the number of the thread that takes it. */
+export const slotLength = maximumArguments + 1;
 export const stop = -1;
-export const blockBytes = control.words * 4 + maximumPieces * maximumArguments * 8;
+export const blockBytes = control.words * 4 + maximumPieces * slotLength * 8;
 
 /** Polls before a thread sleeps: about 20 µs, the time between two kernels of a step. */
 export const spins = 4_000;
@@ -44,6 +49,9 @@ export interface PoolThread {
   terminate(): unknown;
 }
 
+// Written out, since spreading a typed array takes as long as a small piece. A kernel ignores values after its last parameter.
+const slot = Array.from({ length: slotLength }, (_, at) => `values[start + ${at}]`).join(', ');
+
 /**
  * The program of the workers, as a string so that bundlers need no second file. Reads the constants `module`, `memory`, `block`
  * and `names` of `ThreadData`, and `thread`, the number of its thread, from 1 on: 0 is the caller's.
@@ -54,20 +62,25 @@ export interface PoolThread {
  */
 export const workerProgram = `
 const functions = new WebAssembly.Instance(module, { env: { memory, abort() { throw new Error('abort'); } } }).exports;
+const kernels = names.map((name) => functions[name]);
 const words = new Int32Array(block, 0, ${control.words});
 const values = new Float64Array(block, ${control.words * 4});
 let generation = 0;
 Atomics.add(words, ${control.ready}, 1);
 for (;;) {
   for (let spin = 0; Atomics.load(words, ${control.generation}) === generation; spin++) {
-    if (spin > ${spins}) Atomics.wait(words, ${control.generation}, generation);
+    if (spin <= ${spins}) continue;
+    Atomics.add(words, ${control.asleep}, 1);
+    Atomics.wait(words, ${control.generation}, generation);
+    Atomics.sub(words, ${control.asleep}, 1);
   }
   generation = Atomics.load(words, ${control.generation});
   if (Atomics.load(words, ${control.kernel}) === ${stop}) break;
   for (let left; (left = Atomics.sub(words, ${control.left}, 1)) > 0; ) {
-    const start = (words[${control.pieces}] - left) * ${maximumArguments};
+    const start = (words[${control.pieces}] - left) * ${slotLength};
+    values[start + words[${control.arguments}]] = thread;
     try {
-      functions[names[words[${control.kernel}]]](...values.subarray(start, start + words[${control.arguments}]), thread);
+      kernels[words[${control.kernel}]](${slot});
     } catch {
       Atomics.store(words, ${control.failed}, 1);
     }
