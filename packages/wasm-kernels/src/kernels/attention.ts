@@ -32,7 +32,7 @@ export function attention({ heap, pool, scratch }: KernelContext, x: Tensor4D, h
   const y = heap.allocate<Tensor4D>([batch, 1, tokens, channels / 3]);
   const [from, to] = [heap.pointer(x), heap.pointer(y)];
   scratch(forwardBytes * pool.threads, (panels) => {
-    pool.run('attention', parts.count, (piece) => [from, to, panels, ...parts.bounds(piece), ...sizes, forwardBytes]);
+    pool.runEvenly('attention', parts, [from, to, panels], [...sizes, forwardBytes]);
   });
   return y;
 }
@@ -48,12 +48,7 @@ export function attentionGradient(
   const dx = heap.allocate<Tensor4D>(x.shape);
   const [cotangent, from, to] = [heap.pointer(dy), heap.pointer(x), heap.pointer(dx)];
   scratch(gradientBytes * pool.threads, (panels) => {
-    pool.run('attentionGradient', parts.count, (piece) => [
-      ...[cotangent, from, to, panels],
-      ...parts.bounds(piece),
-      ...sizes,
-      gradientBytes,
-    ]);
+    pool.runEvenly('attentionGradient', parts, [cotangent, from, to, panels], [...sizes, gradientBytes]);
   });
   dy.dispose();
   return dx;

@@ -25,7 +25,7 @@ export function mapAxis(context: KernelContext, x: Tensor3D, map: AxisMap, trans
     floats(first, weights.length).set(weights);
     const lines = pieces(outer * outputs, y.size < MINIMUM_FOR_THREADS ? 1 : 32);
     const sizes = [inputs, outputs, inner];
-    pool.run('axisMap', lines.count, (piece) => [from, to, table, first, ...lines.bounds(piece), ...sizes]);
+    pool.runEvenly('axisMap', lines, [from, to, table, first], sizes);
     return y;
   });
 }

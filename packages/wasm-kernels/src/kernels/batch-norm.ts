@@ -123,16 +123,7 @@ export function batchNormApply(
     writeAffine(context, affine, normalization);
     const parts = pieces(rows, PIECES, QUANTUM);
     const [from, added, to] = [heap.pointer(x), residual === undefined ? 0 : heap.pointer(residual), heap.pointer(y)];
-    pool.run('batchNormApply', parts.count, (piece) => [
-      from,
-      added,
-      to,
-      ...parts.bounds(piece),
-      channels,
-      affine,
-      affine + 4 * channels,
-      relu ? 1 : 0,
-    ]);
+    pool.runEvenly('batchNormApply', parts, [from, added, to], [channels, affine, affine + 4 * channels, relu ? 1 : 0]);
     return y;
   });
 }
@@ -172,14 +163,7 @@ export function batchNormGradient(context: KernelContext, request: BatchNormGrad
     const dx = canOverwriteGradient ? masked : canOverwriteInput ? x : heap.allocate<Tensor4D>(x.shape);
     const to = heap.pointer(dx);
     const parts = pieces(rows, PIECES, QUANTUM);
-    pool.run('batchNormGradientApply', parts.count, (piece) => [
-      gradient,
-      input,
-      to,
-      ...parts.bounds(piece),
-      channels,
-      coefficients,
-    ]);
+    pool.runEvenly('batchNormGradientApply', parts, [gradient, input, to], [channels, coefficients]);
     if (dy !== masked) dy.dispose();
     if (masked !== dx && !wantMasked) masked.dispose();
     if (overwriteInput && x !== dx) x.dispose();

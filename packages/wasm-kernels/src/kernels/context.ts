@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { KernelPool } from '../pool/pool.js';
+import type { EvenPieces, KernelPool } from '../pool/pool.js';
 import type { WasmHeap } from '../runtime/heap.js';
 
 /** Number of elements below which one thread finishes before the others wake up. */
@@ -47,15 +47,17 @@ export function createContext(heap: WasmHeap, pool: KernelPool): KernelContext {
   };
 }
 
-/** Cuts `count` items into at most `most` pieces of whole `quantum`s; independent of the number of threads. */
-export function pieces(
-  count: number,
-  most: number,
-  quantum = 1,
-): { count: number; bounds(piece: number): [number, number] } {
-  const size = Math.max(quantum, Math.ceil(Math.ceil(count / most) / quantum) * quantum);
+export interface Pieces extends EvenPieces {
+  bounds(piece: number): [first: number, end: number];
+}
+
+/** Cuts items into at most `most` pieces of whole `quantum`s; independent of the number of threads. */
+export function pieces(items: number, most: number, quantum = 1): Pieces {
+  const size = Math.max(quantum, Math.ceil(Math.ceil(items / most) / quantum) * quantum);
   return {
-    count: Math.max(1, Math.ceil(count / size)),
-    bounds: (piece) => [piece * size, Math.min(count, (piece + 1) * size)],
+    count: Math.max(1, Math.ceil(items / size)),
+    size,
+    items,
+    bounds: (piece) => [piece * size, Math.min(items, (piece + 1) * size)],
   };
 }

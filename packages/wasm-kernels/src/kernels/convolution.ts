@@ -98,11 +98,7 @@ function gatherGradient(
   const problem = { filter, kernelHeight, kernelWidth, inputShape: dy.shape, outputShape: dx.shape, isTurned: true };
   context.scratch(packedBytesOf(problem), (packed) => {
     packFilter(context, problem, packed);
-    context.pool.run('inputGradient', images.count, (piece) => [
-      ...[from, packed, to, addend],
-      ...images.bounds(piece),
-      ...sizes,
-    ]);
+    context.pool.runEvenly('inputGradient', images, [from, packed, to, addend], sizes);
   });
 }
 
@@ -166,7 +162,7 @@ function filterGradient(
     ]);
     const to = heap.pointer(dw);
     const parts = pieces(size, size * images.count < MINIMUM_FOR_THREADS ? 1 : 16, 64);
-    pool.run('sumArrays', parts.count, (piece) => [partial, to, images.count, size, ...parts.bounds(piece)]);
+    pool.runEvenly('sumArrays', parts, [partial, to, images.count, size]);
     return dw;
   });
 }

@@ -55,16 +55,7 @@ function directConvolve(context: KernelContext, problem: ConvolutionProblem, y: 
   context.scratch(packedBytes + bandBytes * pool.threads, (packed) => {
     const [from, to] = [heap.pointer(x), heap.pointer(y)];
     packFilter(context, problem, packed);
-    pool.run('convolve', images.count, (piece) => [
-      from,
-      packed,
-      to,
-      packed + packedBytes,
-      ...images.bounds(piece),
-      ...sizes,
-      band,
-      bandBytes,
-    ]);
+    pool.runEvenly('convolve', images, [from, packed, to, packed + packedBytes], [...sizes, band, bandBytes]);
   });
 }
 

@@ -67,7 +67,7 @@ export function slice<T extends tf.Tensor>(
 
 function copyRows({ pool }: KernelContext, { from, to, count, bytes, fromStep, toStep }: Rows): void {
   const parts = pieces(count, count * bytes < BYTES * MINIMUM_FOR_THREADS ? 1 : PIECES);
-  pool.run('copyRows', parts.count, (piece) => [from, to, ...parts.bounds(piece), bytes, fromStep, toStep]);
+  pool.runEvenly('copyRows', parts, [from, to], [bytes, fromStep, toStep]);
 }
 
 /** Offsets of all combinations of indices, in row-major order. */

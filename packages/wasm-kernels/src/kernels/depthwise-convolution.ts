@@ -22,7 +22,7 @@ export function depthwiseConv2d(
   const sizes = sizeArguments(x.shape, y.shape, kernelHeight, kernelWidth, measures);
   const pointers = [x, filter, y].map((tensor) => heap.pointer(tensor));
   const images = imagePieces(y.shape);
-  pool.run('depthwiseConvolve', images.count, (piece) => [...pointers, ...images.bounds(piece), ...sizes]);
+  pool.runEvenly('depthwiseConvolve', images, pointers, sizes);
   return y;
 }
 
@@ -39,7 +39,7 @@ export function depthwiseConv2dInputGradient(
   const sizes = sizeArguments(inputShape, dy.shape, kernelHeight, kernelWidth, measures);
   const pointers = [dy, filter, dx].map((tensor) => heap.pointer(tensor));
   const images = imagePieces(dy.shape);
-  pool.run('depthwiseInputGradient', images.count, (piece) => [...pointers, ...images.bounds(piece), ...sizes]);
+  pool.runEvenly('depthwiseInputGradient', images, pointers, sizes);
   return dx;
 }
 

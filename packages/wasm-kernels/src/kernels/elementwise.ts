@@ -11,7 +11,7 @@ export function accumulate<T extends tf.Tensor>(context: KernelContext, a: T, b:
   const sum = heap.shares(a) ? heap.allocate<T>(a.shape) : a;
   const [left, right, to] = [heap.pointer(a), heap.pointer(b), heap.pointer(sum)];
   const parts = elementPieces(a.size);
-  pool.run('add', parts.count, (piece) => [left, right, to, ...parts.bounds(piece)]);
+  pool.runEvenly('add', parts, [left, right, to]);
   if (sum !== a) a.dispose();
   return sum;
 }
@@ -27,7 +27,7 @@ export function elementwise<T extends tf.Tensor>(
   const y = heap.allocate<T>(x.shape);
   const [from, to] = [heap.pointer(x), heap.pointer(y)];
   const parts = elementPieces(x.size);
-  pool.run(kernel, parts.count, (piece) => [from, to, ...parts.bounds(piece), ...options]);
+  pool.runEvenly(kernel, parts, [from, to], options);
   return y;
 }
 
@@ -36,7 +36,7 @@ export function reluGradient(context: KernelContext, dy: tf.Tensor4D, output: tf
   const dx = heap.allocate<tf.Tensor4D>(dy.shape);
   const [from, y, to] = [heap.pointer(dy), heap.pointer(output), heap.pointer(dx)];
   const parts = elementPieces(dy.size);
-  pool.run('reluGradient', parts.count, (piece) => [from, y, to, ...parts.bounds(piece), slope]);
+  pool.runEvenly('reluGradient', parts, [from, y, to], [slope]);
   return dx;
 }
 
@@ -46,7 +46,7 @@ export function geluGradient(context: KernelContext, dy: tf.Tensor4D, x: tf.Tens
   const dx = heap.shares(dy) ? heap.allocate<tf.Tensor4D>(dy.shape) : dy;
   const [cotangent, from, to] = [heap.pointer(dy), heap.pointer(x), heap.pointer(dx)];
   const parts = elementPieces(dy.size);
-  pool.run('geluGradient', parts.count, (piece) => [cotangent, from, to, ...parts.bounds(piece)]);
+  pool.runEvenly('geluGradient', parts, [cotangent, from, to]);
   if (dx !== dy) dy.dispose();
   return dx;
 }
@@ -58,7 +58,7 @@ export function globalAveragePool(context: KernelContext, x: tf.Tensor4D): tf.Te
   const [from, to] = [heap.pointer(x), heap.pointer(y)];
   const images = pieces(batch, x.size < MINIMUM_FOR_THREADS ? 1 : 16);
   const positions = height * width;
-  pool.run('poolSum', images.count, (piece) => [from, to, ...images.bounds(piece), positions, channels, 1 / positions]);
+  pool.runEvenly('poolSum', images, [from, to], [positions, channels, 1 / positions]);
   return y;
 }
 
@@ -69,13 +69,6 @@ export function globalAveragePoolGradient(context: KernelContext, dy: tf.Tensor2
   const [from, to] = [heap.pointer(dy), heap.pointer(dx)];
   const images = pieces(batch, dx.size < MINIMUM_FOR_THREADS ? 1 : 16);
   const positions = height * width;
-  pool.run('poolSpread', images.count, (piece) => [
-    from,
-    to,
-    ...images.bounds(piece),
-    positions,
-    channels,
-    1 / positions,
-  ]);
+  pool.runEvenly('poolSpread', images, [from, to], [positions, channels, 1 / positions]);
   return dx;
 }

@@ -8,13 +8,12 @@ import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 import { isRowNorm, rowNorm, rowNormGradient } from './row-norm.js';
 
-/** Sizes of a problem, and the kernel arguments for a range of images. */
+/** Sizes of a problem, the pieces of its batch, and the last arguments of its kernels. */
 function measures(x: Tensor4D, groups: number) {
   const [batch, height, width, channels] = x.shape;
   const positions = height * width;
   const images = pieces(batch, x.size < MINIMUM_FOR_THREADS ? 1 : 32);
-  const rest = (piece: number) => [...images.bounds(piece), positions, channels];
-  return { batch, positions, channels, groupChannels: channels / groups, count: images.count, rest };
+  return { batch, positions, channels, groupChannels: channels / groups, images, rest: [positions, channels] };
 }
 
 /** The sum of `value` over a group's channels. */
@@ -32,7 +31,7 @@ export function groupNorm(
   if (isRowNorm(x, parameters)) return rowNorm(context, x, parameters);
   const { groups, epsilon, scale, shift } = parameters;
   const { heap, pool } = context;
-  const { batch, positions, channels, groupChannels, count, rest } = measures(x, groups);
+  const { batch, positions, channels, groupChannels, images, rest } = measures(x, groups);
   const output = heap.allocate<Tensor4D>(x.shape);
   const mean = heap.allocate<Tensor2D>([batch, groups]);
   const variance = heap.allocate<Tensor2D>([batch, groups]);
@@ -40,7 +39,7 @@ export function groupNorm(
     context.scratch(8 * batch * channels, (affine) => {
       const [from, to] = [heap.pointer(x), heap.pointer(output)];
       context.doubles(sums, 2 * batch * channels).fill(0);
-      pool.run('imageStatistics', count, (piece) => [from, sums, ...rest(piece)]);
+      pool.runEvenly('imageStatistics', images, [from, sums], rest);
       const [scales, shifts] = context.valuesOf(scale, shift);
       const [means, variances, values] = context.valuesOf(mean, variance, x);
       const totals = context.doubles(sums, 2 * batch * channels);
@@ -68,7 +67,7 @@ export function groupNorm(
           }
         }
       }
-      pool.run('imageNormApply', count, (piece) => [from, to, affine, ...rest(piece)]);
+      pool.runEvenly('imageNormApply', images, [from, to, affine], rest);
       return { output, mean, variance };
     }),
   );
@@ -83,7 +82,7 @@ export function groupNormGradient(context: KernelContext, request: GroupNormGrad
   if (isRowNorm(x, parameters)) return rowNormGradient(context, request);
   const { groups, epsilon, scale } = parameters;
   const { heap, pool } = context;
-  const { batch, positions, channels, groupChannels, count, rest } = measures(x, groups);
+  const { batch, positions, channels, groupChannels, images, rest } = measures(x, groups);
   const dx = heap.shares(dy) ? heap.allocate<Tensor4D>(x.shape) : dy;
   const dScale = heap.allocate<Tensor1D>([channels]);
   const dShift = heap.allocate<Tensor1D>([channels]);
@@ -99,7 +98,7 @@ export function groupNormGradient(context: KernelContext, request: GroupNormGrad
       }
       const totals = context.doubles(sums, 2 * batch * channels);
       totals.fill(0);
-      pool.run('imageNormGradientSums', count, (piece) => [cotangent, input, k, sums, ...rest(piece)]);
+      pool.runEvenly('imageNormGradientSums', images, [cotangent, input, k, sums], rest);
       const scaleSums = new Float64Array(channels);
       const shiftSums = new Float64Array(channels);
       for (let n = 0; n < batch; n++) {
@@ -123,7 +122,7 @@ export function groupNormGradient(context: KernelContext, request: GroupNormGrad
       }
       scaleGradient.set(scaleSums);
       shiftGradient.set(shiftSums);
-      pool.run('imageNormGradientApply', count, (piece) => [cotangent, input, to, k, ...rest(piece)]);
+      pool.runEvenly('imageNormGradientApply', images, [cotangent, input, to, k], rest);
       return { dx, dScale, dShift };
     }),
   );

@@ -20,7 +20,7 @@ export function groupedConv2d(
   const sizes = sizesOf(x.shape, y.shape, filter.shape, groups, geometry);
   const pointers = [x, filter, y].map((tensor) => heap.pointer(tensor));
   const images = imagePieces(y.shape);
-  pool.run('groupedConvolve', images.count, (piece) => [...pointers, ...images.bounds(piece), ...sizes]);
+  pool.runEvenly('groupedConvolve', images, pointers, sizes);
   return y;
 }
 
@@ -41,7 +41,7 @@ export function groupedConv2dInputGradient(
     const turning = [weights, turned, kernelHeight * kernelWidth, inputShape[3], dy.shape[3], groups];
     pool.run('turnGroupedFilter', 1, () => turning);
     const pointers = [cotangent, turned, to];
-    pool.run('groupedInputGradient', images.count, (piece) => [...pointers, ...images.bounds(piece), ...sizes]);
+    pool.runEvenly('groupedInputGradient', images, pointers, sizes);
     return dx;
   });
 }
@@ -68,7 +68,7 @@ export function groupedConv2dFilterGradient(
     ]);
     const to = heap.pointer(dw);
     const parts = pieces(size, size * images.count < MINIMUM_FOR_THREADS ? 1 : 16, 64);
-    pool.run('sumArrays', parts.count, (piece) => [partial, to, images.count, size, ...parts.bounds(piece)]);
+    pool.runEvenly('sumArrays', parts, [partial, to, images.count, size]);
     return dw;
   });
 }

@@ -77,11 +77,12 @@ export function batchMatMul(
   const wanted = count * rows * inner * columns < MINIMUM_PRODUCTS_FOR_THREADS ? 1 : BATCH_PIECES;
   const matrices = pieces(count, wanted);
   context.scratch(panelBytes * pool.threads, (panels) => {
-    pool.run('matrixProducts', matrices.count, (piece) => [
-      ...[left, right, to, panels],
-      ...matrices.bounds(piece),
-      ...[rows, inner, columns, transposeA ? 1 : 0, transposeB ? 1 : 0, aStep, bStep, panelBytes],
-    ]);
+    pool.runEvenly(
+      'matrixProducts',
+      matrices,
+      [left, right, to, panels],
+      [rows, inner, columns, transposeA ? 1 : 0, transposeB ? 1 : 0, aStep, bStep, panelBytes],
+    );
   });
   return product;
 }

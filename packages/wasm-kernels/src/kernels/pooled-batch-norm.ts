@@ -27,10 +27,8 @@ export function pooledBatchNormGradient(
     const dx = overwriteInput && !heap.shares(x) ? x : heap.allocate<Tensor4D>(x.shape);
     const to = heap.pointer(dx);
     const parts = pieces(rows, PIECES, QUANTUM);
-    pool.run('pooledBatchNormGradientApply', parts.count, (piece) => [
-      ...[cotangent, input, output, to, affine, coefficients, ...parts.bounds(piece), channels, mode],
-      ...map,
-    ]);
+    const before = [cotangent, input, output, to, affine, coefficients];
+    pool.runEvenly('pooledBatchNormGradientApply', parts, before, [channels, mode, ...map]);
     dy.dispose();
     if (overwriteInput && x !== dx) x.dispose();
     return { dx, dScale, dShift };

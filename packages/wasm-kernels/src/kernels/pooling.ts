@@ -28,7 +28,7 @@ function pool(context: KernelContext, kernel: string, x: Tensor4D, geometry: Poo
   const [from, to] = [context.heap.pointer(x), context.heap.pointer(y)];
   const images = imagePieces(x.shape);
   const rest = sizes(x.shape, size, geometry);
-  context.pool.run(kernel, images.count, (piece) => [from, to, ...images.bounds(piece), ...rest]);
+  context.pool.runEvenly(kernel, images, [from, to], rest);
   return y;
 }
 
@@ -52,7 +52,7 @@ function poolGradient(
   const pointers = [...inputs, dx].map((tensor) => heap.pointer(tensor));
   const images = imagePieces(inputShape);
   const rest = sizes(inputShape, outputSize, geometry);
-  threads.run(kernel, images.count, (piece) => [...pointers, ...images.bounds(piece), ...rest]);
+  threads.runEvenly(kernel, images, pointers, rest);
   return dx;
 }
 

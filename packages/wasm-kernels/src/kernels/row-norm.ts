@@ -28,7 +28,7 @@ export function rowNorm(
   const variance = heap.allocate<Tensor2D>([rows, 1]);
   const addresses = [x, output, mean, variance, scale, shift].map((tensor) => heap.pointer(tensor));
   const parts = pieces(rows, PIECES, QUANTUM);
-  pool.run('rowNorm', parts.count, (piece) => [...addresses, ...parts.bounds(piece), channels, epsilon]);
+  pool.runEvenly('rowNorm', parts, addresses, [channels, epsilon]);
   return { output, mean, variance };
 }
 

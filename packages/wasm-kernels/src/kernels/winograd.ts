@@ -112,16 +112,12 @@ export function winogradConvolve(
     (transformed, flag) => {
       context.integers(flag, 1)[0] = 0;
       const [from, to] = [heap.pointer(x), heap.pointer(y)];
-      pool.run('winogradConvolve', images.count, (piece) => [
-        from,
-        transformed,
-        to,
-        flag + FLAG_BYTES,
-        ...images.bounds(piece),
-        ...blocks.sizes,
-        flag,
-        4 * blocks.scratchFloats,
-      ]);
+      pool.runEvenly(
+        'winogradConvolve',
+        images,
+        [from, transformed, to, flag + FLAG_BYTES],
+        [...blocks.sizes, flag, 4 * blocks.scratchFloats],
+      );
       return context.integers(flag, 1)[0] === 0;
     },
   );
@@ -174,15 +170,7 @@ function withFilter<T>(
   return context.scratch(filterBytes + bytes, (transformed) => {
     const weights = heap.pointer(filter);
     const groups = pieces(outChannels / LANES, PIECES);
-    pool.run('winogradFilter', groups.count, (piece) => [
-      weights,
-      transformed,
-      inChannels,
-      outChannels,
-      isTurned ? 1 : 0,
-      side,
-      ...groups.bounds(piece),
-    ]);
+    pool.runEvenly('winogradFilter', groups, [weights, transformed, inChannels, outChannels, isTurned ? 1 : 0, side]);
     return body(transformed, transformed + filterBytes);
   });
 }
@@ -229,16 +217,7 @@ export function winogradFilterGradient(
       scratchBytes,
     ]);
     const parts = pieces(weights, SUM_PIECES, LINE_FLOATS);
-    pool.run('winogradFilterSum', parts.count, (piece) => [
-      sums,
-      to,
-      images.count,
-      4 * sumFloats,
-      weights,
-      side,
-      flag,
-      ...parts.bounds(piece),
-    ]);
+    pool.runEvenly('winogradFilterSum', parts, [sums, to, images.count, 4 * sumFloats, weights, side, flag]);
     return context.integers(flag, 1)[0] === 0;
   });
 }

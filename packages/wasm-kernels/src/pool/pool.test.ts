@@ -54,6 +54,25 @@ describe('thread pool', () => {
     expect([...counter]).toEqual([...ones].map(() => 200));
   });
 
+  it.each([1, 2, 3])('runs even pieces, of which the last is shorter, on %i threads', async (threads) => {
+    pool = await createThreadPool(module, functions, memory, { threads });
+    const alone = createSingleThreadPool(functions);
+    const all = new Float32Array(memory.buffer, 0, 3 * COUNT);
+    for (const size of [1, 5, COUNT]) {
+      for (const target of [pool, alone]) {
+        for (let i = 0; i < 2 * COUNT; i++) all[i] = i;
+        all.fill(-1, 2 * COUNT);
+        target.runEvenly('add', { count: Math.ceil((COUNT - 1) / size), size, items: COUNT - 1 }, [
+          0,
+          4 * COUNT,
+          8 * COUNT,
+        ]);
+        expect(all.slice(2 * COUNT)).toEqual(Float32Array.from(sums).fill(-1, COUNT - 1));
+      }
+    }
+    alone.dispose();
+  });
+
   it.each([maximumArguments, 1, 4])('passes %i arguments and the number of the thread', async (length) => {
     let found: number[] = [];
     const add = (...values: number[]) => {
@@ -63,6 +82,9 @@ describe('thread pool', () => {
     const values = Array.from({ length }, (_, at) => at + 0.5);
     pool.run('add', 2, () => values);
     expect(found.slice(0, length + 1)).toEqual([...values, 0]);
+    if (length < 3) return;
+    pool.runEvenly('add', { count: 2, size: 3, items: 5 }, [7], values.slice(3));
+    expect(found.slice(0, length + 1)).toEqual([7, 3, 5, ...values.slice(3), 0]);
   });
 
   it('wakes workers that sleep', async () => {
@@ -117,6 +139,7 @@ describe('thread pool', () => {
     pool = await createThreadPool(module, functions, memory, { threads: 2 });
     expect(() => pool?.run('subtract', 2, () => [])).toThrow(/no kernel 'subtract'; it has .*add/);
     expect(() => pool?.run('add', 257, () => [])).toThrow(/at most 256/);
+    expect(() => pool?.runEvenly('add', { count: 2, size: 1, items: 2 }, Array(19).fill(0))).toThrow(/at most 20/);
     pool.dispose();
     pool.dispose();
     expect(caught(() => pool?.run('add', 2, element)).code).toBe('misuse');

@@ -1,18 +1,19 @@
 import { LocalgradError } from '@localgrad/core';
+import { callWith, readArguments, writeArguments, writeEvenArguments } from './shared-arguments.js';
 import { startThreads } from './threads.node.js';
-import {
-  blockBytes,
-  control,
-  maximumArguments,
-  maximumPieces,
-  type PoolThread,
-  slotLength,
-  spins,
-  stop,
-} from './worker.js';
+import { blockBytes, control, type PoolThread, slotLength, spins, stop } from './worker.js';
 
 /** A compiled kernel module's functions; arguments are numbers and byte offsets. */
-export type KernelFunctions = Readonly<Record<string, (...values: number[]) => void>>;
+export type KernelFunctions = Readonly<Record<string, KernelFunction>>;
+export type KernelFunction = (...values: number[]) => void;
+
+/** Items in even pieces: piece p has those from p·size to min(items, (p + 1)·size). */
+export interface EvenPieces {
+  /** Number of pieces. */
+  readonly count: number;
+  readonly size: number;
+  readonly items: number;
+}
 
 /** Runs one kernel on pieces of the work, on all threads, and returns when all pieces are done. */
 export interface KernelPool {
@@ -25,6 +26,11 @@ export interface KernelPool {
    * @throws LocalgradError `misuse` after `dispose`, `backend-lost` if a thread died or a kernel failed
    */
   run(kernel: string, pieces: number, argumentsOf: (piece: number) => readonly number[]): void;
+  /**
+   * Calls `kernel(...before, first, end, ...after, thread)` for each piece, with the bounds of its items; like `run`, without a list
+   * of arguments for each piece, which takes as long as a small piece.
+   */
+  runEvenly(kernel: string, pieces: EvenPieces, before: readonly number[], after?: readonly number[]): void;
   /** Stops the threads. */
   dispose(): void;
 }
@@ -37,6 +43,17 @@ export function createSingleThreadPool(functions: KernelFunctions): KernelPool {
       if (isDisposed) throw disposedError(kernel);
       const call = find(functions, kernel);
       for (let piece = 0; piece < pieces; piece++) call(...argumentsOf(piece), 0);
+    },
+    runEvenly(kernel, { count, size, items }, before, after = []) {
+      if (isDisposed) throw disposedError(kernel);
+      const call = find(functions, kernel);
+      const values = [...before, 0, 0, ...after, 0];
+      const at = before.length;
+      for (let piece = 0; piece < count; piece++) {
+        values[at] = piece * size;
+        values[at + 1] = Math.min(items, (piece + 1) * size);
+        call(...values);
+      }
     },
     dispose() {
       isDisposed = true;
@@ -82,41 +99,59 @@ export async function createThreadPool(
     throw error;
   });
 
+  const own = new Float64Array(slotLength);
+
+  /** Runs pieces whose arguments are written, on all threads. */
+  const runWritten = (kernel: string, call: KernelFunction, pieces: number) => {
+    words[control.pieces] = pieces;
+    words[control.kernel] = names.indexOf(kernel);
+    words[control.done] = 0;
+    Atomics.store(words, control.left, pieces);
+    wake();
+    for (let left = Atomics.sub(words, control.left, 1); left > 0; left = Atomics.sub(words, control.left, 1)) {
+      readArguments(words, values, pieces - left, own);
+      try {
+        callWith(call, own);
+      } catch {
+        Atomics.store(words, control.failed, 1);
+      }
+      Atomics.add(words, control.done, 1);
+    }
+    if (!waitForAll(words, pieces, timeoutMilliseconds)) {
+      failure = `no progress for ${timeoutMilliseconds / 1000} s`;
+      throw deadError(kernel, failure);
+    }
+    if (Atomics.exchange(words, control.failed, 0) !== 0) {
+      throw new LocalgradError('backend-lost', `The wasm kernel '${kernel}' failed.`, { kernel });
+    }
+  };
+  const findAlive = (kernel: string) => {
+    if (isDisposed) throw disposedError(kernel);
+    const call = find(functions, kernel);
+    if (failure !== undefined) throw deadError(kernel, failure);
+    return call;
+  };
+
   return {
     threads,
     workers,
     run(kernel, pieces, argumentsOf) {
-      if (isDisposed) throw disposedError(kernel);
-      const call = find(functions, kernel);
-      if (failure !== undefined) throw deadError(kernel, failure);
+      const call = findAlive(kernel);
       if (pieces === 1) {
         call(...argumentsOf(0), 0);
         return;
       }
-      const length = writeArguments(values, pieces, argumentsOf);
-      words[control.arguments] = length;
-      words[control.pieces] = pieces;
-      words[control.kernel] = names.indexOf(kernel);
-      words[control.done] = 0;
-      Atomics.store(words, control.left, pieces);
-      wake();
-      for (let left = Atomics.sub(words, control.left, 1); left > 0; left = Atomics.sub(words, control.left, 1)) {
-        const start = (pieces - left) * slotLength;
-        values[start + length] = 0;
-        try {
-          callWithSlot(call, values, start);
-        } catch {
-          Atomics.store(words, control.failed, 1);
-        }
-        Atomics.add(words, control.done, 1);
+      writeArguments(words, values, pieces, argumentsOf);
+      runWritten(kernel, call, pieces);
+    },
+    runEvenly(kernel, pieces, before, after = []) {
+      const call = findAlive(kernel);
+      if (pieces.count === 1) {
+        call(...before, 0, pieces.items, ...after, 0);
+        return;
       }
-      if (!waitForAll(words, pieces, timeoutMilliseconds)) {
-        failure = `no progress for ${timeoutMilliseconds / 1000} s`;
-        throw deadError(kernel, failure);
-      }
-      if (Atomics.exchange(words, control.failed, 0) !== 0) {
-        throw new LocalgradError('backend-lost', `The wasm kernel '${kernel}' failed.`, { kernel });
-      }
+      writeEvenArguments(words, values, pieces, before, after);
+      runWritten(kernel, call, pieces.count);
     },
     dispose,
   };
@@ -126,7 +161,7 @@ function kernelNames(functions: KernelFunctions): string[] {
   return Object.keys(functions).filter((name) => typeof functions[name] === 'function');
 }
 
-function find(functions: KernelFunctions, kernel: string): (...values: number[]) => void {
+function find(functions: KernelFunctions, kernel: string): KernelFunction {
   const call = functions[kernel];
   if (call === undefined) {
     throw new LocalgradError(
@@ -135,33 +170,6 @@ function find(functions: KernelFunctions, kernel: string): (...values: number[])
     );
   }
   return call;
-}
-
-function writeArguments(
-  values: Float64Array,
-  pieces: number,
-  argumentsOf: (piece: number) => readonly number[],
-): number {
-  if (pieces > maximumPieces) throw new RangeError(`${pieces} pieces; at most ${maximumPieces}.`);
-  let length = 0;
-  for (let piece = 0; piece < pieces; piece++) {
-    const list = argumentsOf(piece);
-    length = list.length;
-    if (length > maximumArguments) throw new RangeError(`${length} arguments; at most ${maximumArguments}.`);
-    values.set(list, piece * slotLength);
-  }
-  return length;
-}
-
-/** Calls a kernel with the values of a piece, written out for the same reason as in the workers' program. */
-function callWithSlot(kernel: (...values: number[]) => void, v: Float64Array, at: number): void {
-  const call = kernel as (...values: unknown[]) => void;
-  // biome-ignore format: three lines of seven
-  call(
-    v[at], v[at + 1], v[at + 2], v[at + 3], v[at + 4], v[at + 5], v[at + 6],
-    v[at + 7], v[at + 8], v[at + 9], v[at + 10], v[at + 11], v[at + 12], v[at + 13],
-    v[at + 14], v[at + 15], v[at + 16], v[at + 17], v[at + 18], v[at + 19], v[at + 20],
-  );
 }
 
 async function start(words: Int32Array, workers: number, failure: () => string | undefined): Promise<void> {

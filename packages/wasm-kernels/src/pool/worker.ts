@@ -20,8 +20,13 @@ export const control = {
   failed: 7,
   /** Number of workers that sleep, or are about to: only those have to be notified. */
   asleep: 8,
+  /** Where even pieces have their bounds among the arguments, which they share otherwise; −1: each piece has arguments of its own. */
+  firstBound: 9,
+  /** Number of items of an even piece, and of all. */
+  size: 10,
+  items: 11,
   /** Even, so that doubles can follow. */
-  words: 10,
+  words: 12,
 } as const;
 
 export const maximumPieces = 256;
@@ -49,8 +54,8 @@ export interface PoolThread {
   terminate(): unknown;
 }
 
-// Written out, since spreading a typed array takes as long as a small piece. A kernel ignores values after its last parameter.
-const slot = Array.from({ length: slotLength }, (_, at) => `values[start + ${at}]`).join(', ');
+// As in `callWith`.
+const writtenOut = Array.from({ length: slotLength }, (_, at) => `own[${at}]`).join(', ');
 
 /**
  * The program of the workers, as a string so that bundlers need no second file. Reads the constants `module`, `memory`, `block`
@@ -65,6 +70,7 @@ const functions = new WebAssembly.Instance(module, { env: { memory, abort() { th
 const kernels = names.map((name) => functions[name]);
 const words = new Int32Array(block, 0, ${control.words});
 const values = new Float64Array(block, ${control.words * 4});
+const own = new Float64Array(${slotLength});
 let generation = 0;
 Atomics.add(words, ${control.ready}, 1);
 for (;;) {
@@ -77,10 +83,18 @@ for (;;) {
   generation = Atomics.load(words, ${control.generation});
   if (Atomics.load(words, ${control.kernel}) === ${stop}) break;
   for (let left; (left = Atomics.sub(words, ${control.left}, 1)) > 0; ) {
-    const start = (words[${control.pieces}] - left) * ${slotLength};
-    values[start + words[${control.arguments}]] = thread;
+    const piece = words[${control.pieces}] - left;
+    const length = words[${control.arguments}];
+    const firstBound = words[${control.firstBound}];
+    const start = firstBound < 0 ? piece * ${slotLength} : 0;
+    for (let at = 0; at < length; at++) own[at] = values[start + at];
+    if (firstBound >= 0) {
+      own[firstBound] = piece * words[${control.size}];
+      own[firstBound + 1] = Math.min(words[${control.items}], (piece + 1) * words[${control.size}]);
+    }
+    own[length] = thread;
     try {
-      kernels[words[${control.kernel}]](${slot});
+      kernels[words[${control.kernel}]](${writtenOut});
     } catch {
       Atomics.store(words, ${control.failed}, 1);
     }
