@@ -90,7 +90,7 @@ describe('blocks with random windows have the values and gradients of their defi
         checkBlock(
           block,
           (x, [filter]) => {
-            const [maps, filters] = [tf.split(x, 2, 3), tf.split(filter as tf.Tensor4D, 2, 3)];
+            const [maps, filters] = [tf.split<tf.Tensor4D>(x, 2, 3), tf.split(filter as tf.Tensor4D, 2, 3)];
             return tf.concat(
               maps.map((map, channel) => convolved(map, filters[channel] as tf.Tensor4D, window)),
               3,
