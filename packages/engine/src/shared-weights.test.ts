@@ -15,6 +15,7 @@ import { type CompiledPlan, compilePlan } from './compile.js';
 import { createExecutor } from './executor.js';
 import { createLiteralExecutor } from './literal.js';
 import { buildNetwork, classes, headFactory } from './plain-network.fixture.js';
+import type { MemoryPolicy } from './schedule.js';
 import { fourLayers, randomBatch, recorder } from './train-step.fixture.js';
 import { createTrainStep } from './train-step.js';
 
@@ -67,7 +68,7 @@ describe('weights that a head shares with the network', () => {
 
 describe('a weight of blocks in several modules', () => {
   /** Modules 0 and 2 have the same convolution; in the second, it runs twice. */
-  const compiled = (kind: 'local' | 'end to end', frozen: readonly number[]) => {
+  const compiled = (kind: 'local' | 'end to end', frozen: readonly number[], memory: MemoryPolicy = 'residuals') => {
     const scope = createScope(4);
     const inputShape: Shape3 = [6, 6, 2];
     const block = (name: string) => conv2d({ name, scope, layer: name, inputShape, channels: 2 });
@@ -84,7 +85,7 @@ describe('a weight of blocks in several modules', () => {
     const last = local.objectives.slice(-1).map((objective) => ({ ...objective, span: [0, 2] as const }));
     const plan = { ...local, ...(kind === 'local' ? {} : { objectives: last }) };
     const rule = { phases: [{ name: 'p', frozen }], phaseAt: () => 'p' };
-    return compilePlan(network, { ...plan, phases: rule }, { scope });
+    return compilePlan(network, { ...plan, phases: rule }, { scope, memory });
   };
   const gradientsOf = (executor: typeof createExecutor, plan: CompiledPlan) => {
     const found: [string, number[]][] = [];
@@ -96,8 +97,12 @@ describe('a weight of blocks in several modules', () => {
     return found.sort(([a], [b]) => (a < b ? -1 : 1));
   };
 
-  it.each(['local', 'end to end'] as const)('is updated once, with the sum of their gradients (%s)', (kind) => {
-    const found = gradientsOf(createExecutor, compiled(kind, []));
+  it.each([
+    ['local', 'residuals'],
+    ['end to end', 'residuals'],
+    ['end to end', 'recompute'],
+  ] as const)('is updated once, with the sum of their gradients (%s, %s)', (kind, memory) => {
+    const found = gradientsOf(createExecutor, compiled(kind, [], memory));
     const expected = gradientsOf(createLiteralExecutor, compiled(kind, []));
     expect(found.map(([name]) => name)).toEqual(expected.map(([name]) => name));
     expect(found.map(([name]) => name)).toContain('common.weight');
