@@ -2,6 +2,7 @@ import { cifarResNet, mlp } from '@localgrad/backbones';
 import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { backprop } from '@localgrad/backprop';
 import {
+  type BackboneBlock,
   type BackboneFactory,
   clockAt,
   createNetwork,
@@ -22,6 +23,7 @@ import { infopro } from '@localgrad/infopro';
 import { MemoryMeter } from '@localgrad/kernels';
 import { lam } from '@localgrad/lam';
 import { mlm } from '@localgrad/mlm';
+import { sequential as chain } from '@localgrad/nn/blocks';
 import { sgd } from '@localgrad/nn/optimizers';
 import { createRandom, createScope } from '@localgrad/nn/random';
 import { predsim } from '@localgrad/predsim';
@@ -199,6 +201,23 @@ describe('asynchronous', () => {
   it('rejects heads that train blocks of other modules', () => {
     expect(() => rig(lam(dgl(), { share: 'stage', emaBlocks: 'none' }), asynchronous())).toThrow(
       /together with losses on modules/,
+    );
+  });
+
+  it('rejects blocks of several modules that share weights', () => {
+    const plain = cifarResNet({ depth: 8, widths: [2, 2, 3, 3] });
+    const tied: BackboneFactory = {
+      ...plain,
+      build(options) {
+        const built = plain.build(options);
+        const [stem, first, ...others] = built.blocks;
+        if (stem === undefined || first === undefined) throw new Error('The network has no blocks.');
+        const again: BackboneBlock = { reference: [1, 1], block: chain('again', [first.block]) };
+        return { ...built, blocks: [stem, first, again, ...others] };
+      },
+    };
+    expect(() => rig(dgl(), asynchronous(), 1, tied)).toThrow(
+      /blocks of modules 0, 1 share 'layer1\.0\.conv1\.weight'/,
     );
   });
 

@@ -50,15 +50,18 @@ function checkWeights({ network, plan }: CompiledPlan, { shared, heads }: Compil
       ...users.map(({ module }) => module),
       ...network.modules.filter(({ blocks }) => blocks.some(owns)).map(({ index }) => index),
     ]);
+    if (modules.size < 2) continue;
     const [user] = users;
-    if (modules.size < 2 || user === undefined) continue;
-    const loss = user.objectives[0]?.id ?? user.key;
+    const loss = user === undefined ? undefined : (user.objectives[0]?.id ?? user.key);
+    const problem =
+      user === undefined
+        ? `blocks of modules ${[...modules].join(', ')} share '${parameter.name}'. Use blocks with weights of their own`
+        : `loss '${loss}' of '${plan.method}' on module ${user.module} trains '${parameter.name}' together with losses on ` +
+          `modules ${[...modules].join(', ')}. Use heads with weights of their own`;
     throw new LocalgradError(
       'invalid-plan',
-      `Asynchronous training needs losses that train one module each, but loss '${loss}' of '${plan.method}' on module ` +
-        `${user.module} trains '${parameter.name}' together with losses on modules ${[...modules].join(', ')}. Use heads ` +
-        'with weights of their own, or train synchronously.',
-      { method: plan.method, loss, parameter: parameter.name },
+      `Asynchronous training needs losses that train one module each, but ${problem}, or train synchronously.`,
+      { method: plan.method, ...(loss === undefined ? {} : { loss }), parameter: parameter.name },
     );
   }
 }

@@ -13,7 +13,7 @@ export interface SharedWeight {
 
 /**
  * Weights that receive gradients from several owners in one step: heads may use a live block of the network, or each
- * other's layers.
+ * other's layers, and blocks of several modules may have a weight in common.
  */
 export type SharedWeights = ReadonlyMap<Parameter, SharedWeight>;
 
@@ -34,19 +34,29 @@ export function findSharedWeights(
       if (isMean) means.add(parameter);
     }
   }
-  for (const { index, blocks } of modules) {
-    for (const parameter of blocks.flatMap((block) => block.parameters)) {
-      const count = counts.get(parameter);
-      if (count === undefined) continue;
-      // A weight that only heads train is also shared: its module may run after the first of them.
-      counts.set(parameter, frozen.has(index) ? 0 : count + (isTrained(index) ? 1 : 0));
-    }
+  for (const [parameter, users] of usersOf(modules)) {
+    const count = counts.get(parameter);
+    if (count === undefined && users.length === 1) continue;
+    // A weight that only heads train is also shared: its module may run after the first of them.
+    const isFrozen = users.some((module) => frozen.has(module));
+    counts.set(parameter, isFrozen ? 0 : (count ?? 0) + users.filter(isTrained).length);
   }
   return new Map(
     [...counts].flatMap(([parameter, gradients]): [Parameter, SharedWeight][] =>
       gradients === 1 ? [] : [[parameter, { gradients, scale: means.has(parameter) ? 1 / gradients : 1 }]],
     ),
   );
+}
+
+/** The modules of each weight. Blocks of one module add up the gradients of their common weights. */
+function usersOf(modules: Network['modules']): ReadonlyMap<Parameter, readonly number[]> {
+  const users = new Map<Parameter, number[]>();
+  for (const { index, blocks } of modules) {
+    for (const parameter of new Set(blocks.flatMap((block) => block.parameters))) {
+      if (parameter.kind === 'weight') users.set(parameter, [...(users.get(parameter) ?? []), index]);
+    }
+  }
+  return users;
 }
 
 /** Accumulates the gradients of shared weights until all owners have contributed. */

@@ -85,6 +85,7 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
   for (const [label, name] of order.entries()) {
     const files = classes.includes(name) ? await imagesIn(join(folder, name)) : [];
     if (files.length === 0 && known === undefined) throw await withoutImages(folder, name);
+    if (files.length > 0) await rejectImagesBelow(join(folder, name));
     for (const file of files) {
       paths.push(file);
       labels.push(label);
@@ -99,6 +100,28 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
     locate,
     read: (index) => readImage(locate(index)),
   };
+}
+
+/** Images in folders below that of a class would be left out. @throws LocalgradError `invalid-data` */
+async function rejectImagesBelow(folder: string): Promise<void> {
+  const { folders } = await listFolder(folder);
+  for (const name of folders) {
+    const path = await firstImageBelow(join(folder, name));
+    if (path === undefined) continue;
+    const message = `${path}: images in folders below that of a class would be left out. Move them to '${folder}', or out of the data set.`;
+    throw new LocalgradError('invalid-data', message, { path });
+  }
+}
+
+async function firstImageBelow(folder: string): Promise<string | undefined> {
+  const { files, folders } = await listFolder(folder);
+  const file = files.find((name) => imageFile.test(name));
+  if (file !== undefined) return join(folder, file);
+  for (const name of folders) {
+    const found = await firstImageBelow(join(folder, name));
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** An error for the folder of a class; it may be one that itself contains a data set. */

@@ -51,6 +51,16 @@ describe('imageFolder', () => {
     );
   });
 
+  it('rejects images in folders below that of a class, which it would leave out', async () => {
+    mkdirSync(at('cat', 'notes'));
+    writeFileSync(at('cat', 'notes', 'sources.txt'), '');
+    expect((await open()).train.classes).toEqual(['ant', 'cat']);
+    cpSync(at('ant', '0.png'), at('cat', 'notes', 'more', '0.png'), { recursive: true });
+    await expect(open()).rejects.toThrow(
+      /cat.notes.more.0\.png: images in folders below that of a class would be left out\. Move them to '.*cat'/,
+    );
+  });
+
   it('finds training and test folders in any case', async () => {
     for (const name of ['Train', 'TEST']) cpSync(fixture('folder'), at(name), { recursive: true });
     const { train, test } = await open();

@@ -166,4 +166,16 @@ describe('weights', () => {
         .every((value) => value === 0),
     ).toBe(true);
   });
+
+  it('of copies of depthwise convolutions are initialized as their layers', () => {
+    const depthwiseInitializer = tf.initializers.constant({ value: 2 });
+    const model = chain(
+      [4, 4, 2],
+      layers.depthwiseConv2d({ name: 'a', kernelSize: 2, depthwiseInitializer }),
+      layers.separableConv2d({ name: 'b', filters: 2, kernelSize: 2, depthwiseInitializer }),
+    );
+    const copy = blockOf(model, createScope(1), { own: true }).replicate(createScope(2));
+    const first = (name: string) => copy.parameters.find((one) => one.name === name)?.value.dataSync()[0];
+    expect(['a.weight', 'b.depthwise.weight'].map(first)).toEqual([2, 2]);
+  });
 });

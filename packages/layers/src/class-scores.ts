@@ -26,6 +26,14 @@ export function withoutSoftmax(graph: LayerGraph): LayerGraph {
   }
   const output = at(nodes, index, 'layer');
   const activation = activationOf(new LayerConfig(output.layer));
+  if (activation === 'softmax' && output.shape.at(-1) !== last.shape[0]) {
+    const shape = ['batch', ...output.shape].join('×');
+    throw unsupported(
+      model,
+      `its output layer '${output.name}' has several softmaxes, of shape ${shape}; allowed: one, over all classes`,
+      { layer: output.name, shape: output.shape },
+    );
+  }
   if (activation === 'linear') return graph;
   if (activation !== 'softmax') {
     throw unsupported(

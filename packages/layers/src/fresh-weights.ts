@@ -9,8 +9,9 @@ import type { LayerConfig } from './layer-config.js';
  * @param weight Keras' name, e.g. `kernel` or `moving_mean`
  */
 export function freshWeights(config: LayerConfig, weight: string): Initializer {
-  const key = `${weight.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase())}Initializer`;
-  const found = config.object(key);
+  const own = weight.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+  // The option for `depthwise_kernel` is `depthwiseInitializer`.
+  const found = config.object(`${own}Initializer`) ?? config.object(`${own.replace(/Kernel$/, '')}Initializer`);
   if (found?.className === 'Zeros' || (found === undefined && weight === 'bias')) return zeros;
   if (found?.className === 'Ones') return ones;
   if (found?.className === 'Constant') return constant(numberIn(found.config, 'value', 0));

@@ -10,6 +10,7 @@ import {
   mobileNet,
   oblongCnn,
   recurrent,
+  residualRecurrent,
   sequentialCnn,
 } from './models.fixture.js';
 
@@ -63,5 +64,9 @@ describe('gradients equal those of the tape', () => {
 
   it('recurrent network: rows of images, both directions', { timeout: 60_000 }, () => {
     expect(compare(recurrent())).toBe(13);
+  });
+
+  it('recurrent network with shortcuts from its gray images', { timeout: 60_000 }, () => {
+    expect(compare(residualRecurrent())).toBe(10);
   });
 });

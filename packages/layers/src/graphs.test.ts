@@ -181,6 +181,20 @@ describe('unsupported models', () => {
       /its output layer 'yes' ends with sigmoid; allowed: softmax, or linear class scores/,
     ],
     [
+      'several softmaxes',
+      () =>
+        tf.sequential({
+          name: 'own',
+          layers: [
+            layers.dense({ inputShape: [4], units: 6 }),
+            layers.reshape({ targetShape: [2, 3] }),
+            layers.softmax({ name: 'pairs' }),
+            layers.flatten(),
+          ],
+        }),
+      /its output layer 'pairs' has several softmaxes, of shape batch×2×3; allowed: one, over all classes/,
+    ],
+    [
       'maps as outputs',
       () =>
         tf.sequential({

@@ -100,7 +100,13 @@ export function oblongCnn(): tf.LayersModel {
       layers.batchNormalization({ name: 'norm1' }),
       layers.reLU({ name: 'relu1' }),
       layers.depthwiseConv2d({ name: 'depthwise2', kernelSize: [1, 3], strides: [1, 2], padding: 'same' }),
-      layers.separableConv2d({ name: 'separable3', filters: 5, kernelSize: [2, 3], activation: 'relu' }),
+      layers.separableConv2d({
+        name: 'separable3',
+        filters: 5,
+        kernelSize: [2, 3],
+        depthMultiplier: 2,
+        activation: 'relu',
+      }),
       layers.conv2d({ name: 'square4', filters: 5, kernelSize: 3, strides: [1, 2], padding: 'same' }),
       layers.flatten({ name: 'flatten' }),
       layers.dense({ name: 'scores', units: 3, activation: 'softmax' }),
@@ -152,6 +158,24 @@ export function recurrent(): tf.LayersModel {
       layers.dense({ name: 'scores', units: 3, activation: 'softmax' }),
     ],
   });
+  randomize(model);
+  return model;
+}
+
+/** A network that adds the rows of gray images of 6×4 to those of a recurrent layer, and joins them with it. */
+export function residualRecurrent(): tf.LayersModel {
+  const { layers } = tf;
+  const input = tf.input({ shape: [6, 4], name: 'rows' });
+  const recurrent = (name: string) =>
+    layers.gru({ name, units: 4, returnSequences: true, recurrentInitializer: 'glorotNormal' });
+  const sum = after(layers.add({ name: 'sum' }), [input, after(recurrent('first'), input)]);
+  const joined = after(layers.concatenate({ name: 'joined' }), [after(recurrent('second'), sum), input]);
+  const mixed = after(layers.dense({ name: 'mixed', units: 5, activation: 'tanh' }), joined);
+  const scores = after(
+    layers.dense({ name: 'scores', units: 3, activation: 'softmax' }),
+    after(layers.flatten(), mixed),
+  );
+  const model = tf.model({ inputs: input, outputs: scores, name: 'residual' });
   randomize(model);
   return model;
 }

@@ -11,7 +11,7 @@ import type { Segment } from './segments.js';
  * The block of a segment, named after its last layer, with parameters `<layer>.…` in the scope. Copies have freshly
  * initialized weights.
  *
- * @param inputShape feature map that enters; reshaped if the first layer reads it with other axes
+ * @param inputShape feature map that enters; reshaped for layers that read it with other axes
  */
 export function segmentBlock(
   segment: Segment,
@@ -34,7 +34,12 @@ export function segmentBlock(
     const contexts = chain.map((index) => new LayerContext(at(nodes, index, 'layer'), scope, options));
     const [context] = contexts;
     if (context !== undefined && inputs.length > 1) {
-      steps.push({ apply: joinOf(context), inputs });
+      const read = inputs.map((input, position) => {
+        const shape = at(context.node.inputShapes, position, 'input');
+        const [reshaped] = input < 0 ? reshaping(`${context.name}_input`, inputShape, context.mapOf(shape)) : [];
+        return reshaped === undefined ? input : steps.push({ apply: reshaped, inputs: [input] }) - 1;
+      });
+      steps.push({ apply: joinOf(context), inputs: read });
       contexts.shift();
       stepOf.set(first, steps.length - 1);
     }

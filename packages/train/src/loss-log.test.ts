@@ -38,4 +38,19 @@ describe('LossLog', () => {
     const log = new LossLog(compiled, { firstStep: 1, steps: 1, pending, epoch: [] } as never);
     expect((await log.read()).terms['final/part']).toBeNaN();
   });
+
+  it('names the step of a loss that is not finite, of an objective that has none in every step', async () => {
+    const lossesOf = (values: Record<string, number>): StepResult => {
+      const losses = new Map(Object.entries(values).map(([id, value]) => [id, tf.scalar(value)]));
+      return { losses, terms: new Map() };
+    };
+    const log = new LossLog(compiled);
+    log.add(7, lossesOf({ final: 1 }));
+    log.add(8, lossesOf({ final: 1 }));
+    log.add(9, lossesOf({ final: 1, paced: 2 }));
+    log.add(10, lossesOf({ final: 1 }));
+    log.add(11, lossesOf({ final: 1, paced: Number.NaN }));
+    await expect(log.read()).rejects.toThrow(/objective 'paced' .* became NaN at step 11/);
+    log.dispose();
+  });
 });

@@ -34,7 +34,8 @@ interface Series {
   readonly isTerm: boolean;
   /** Values already read back for a checkpoint. */
   values: number[];
-  scalars: tf.Scalar[];
+  /** Values on the device, and the steps that they are of: not every objective has a loss in every step. */
+  scalars: { readonly step: number; readonly scalar: tf.Scalar }[];
 }
 
 /**
@@ -68,8 +69,8 @@ export class LossLog {
   add(step: number, result: StepResult): void {
     if (this.#steps === 0) this.#firstStep = step;
     this.#steps++;
-    this.#keep(result.losses, false);
-    this.#keep(result.terms, true);
+    this.#keep(step, result.losses, false);
+    this.#keep(step, result.terms, true);
   }
 
   /**
@@ -115,27 +116,27 @@ export class LossLog {
   }
 
   dispose(): void {
-    for (const { scalars } of this.#series.values()) tf.dispose(scalars);
+    for (const { scalars } of this.#series.values()) tf.dispose(scalars.map(({ scalar }) => scalar));
     this.#series.clear();
   }
 
-  #keep(scalars: ReadonlyMap<string, tf.Scalar>, isTerm: boolean): void {
+  #keep(step: number, scalars: ReadonlyMap<string, tf.Scalar>, isTerm: boolean): void {
     for (const [id, scalar] of scalars) {
       const key = seriesKey(id, isTerm);
       const entry = this.#series.get(key);
-      if (entry === undefined) this.#series.set(key, { isTerm, values: [], scalars: [scalar] });
-      else entry.scalars.push(scalar);
+      if (entry === undefined) this.#series.set(key, { isTerm, values: [], scalars: [{ step, scalar }] });
+      else entry.scalars.push({ step, scalar });
     }
   }
 
   /** Reads the remaining values from the device. */
   async #settle(): Promise<void> {
     const entries = [...this.#series];
-    const scalars = entries.flatMap(([, series]) => series.scalars);
+    const scalars = entries.flatMap(([, series]) => series.scalars.map(({ scalar }) => scalar));
     if (scalars.length === 0) return;
     const stacked = gatherScalars(scalars);
     tf.dispose(scalars);
-    const counts = entries.map(([, series]) => series.scalars.length);
+    const steps = entries.map(([, series]) => series.scalars.map(({ step }) => step));
     for (const [, series] of entries) series.scalars = [];
     const read = await stacked.data<'float32'>();
     stacked.dispose();
@@ -143,14 +144,13 @@ export class LossLog {
     const bad: { id: string; step: number; value: number }[] = [];
     let offset = 0;
     entries.forEach(([key, series], index) => {
-      const count = at(counts, index, 'series');
-      const first = this.#firstStep + series.values.length;
-      const own = Array.from(read.subarray(offset, offset + count));
-      offset += count;
+      const ownSteps = at(steps, index, 'series');
+      const own = Array.from(read.subarray(offset, offset + ownSteps.length));
+      offset += ownSteps.length;
       series.values.push(...own);
       const position = own.findIndex((value) => !Number.isFinite(value));
       if (position >= 0 && !series.isTerm) {
-        bad.push({ id: idOf(key), step: first + position, value: at(own, position, 'value') });
+        bad.push({ id: idOf(key), step: at(ownSteps, position, 'step'), value: at(own, position, 'value') });
       }
     });
     if (bad.length > 0) throw nonFinite(this.#compiled, bad);

@@ -62,6 +62,23 @@ describe('train', () => {
     dispose();
   });
 
+  it.each([
+    [2, 'more than 2', 2],
+    [4, '3', 3],
+  ])('rejects a source of three batches that declares %i', async (batchesPerEpoch, found, steps) => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 1);
+    const events: TrainingEvent[] = [];
+    const batches = { ...toyBatches(24, 8), batchesPerEpoch };
+    const observers = [{ observe: (event: TrainingEvent) => events.push(event) }];
+    const before = tf.memory().numTensors;
+    await expect(train({ compiled, optimizer, learningRate: 0.1, batches, epochs: 2, observers })).rejects.toThrow(
+      `The source of training batches yields ${found} batches in epoch 1, but its batchesPerEpoch is ${batchesPerEpoch}.`,
+    );
+    expect(events.at(-1)).toMatchObject({ type: 'run-end', status: 'failed', steps });
+    expect(tf.memory().numTensors - before).toBe(optimizer.state().size);
+    dispose();
+  });
+
   it('reports non-finite weights before the first step', async () => {
     const { compiled, optimizer, dispose } = setUp(dgl(), 2);
     const weight = compiled.parameters.get('fc.weight');

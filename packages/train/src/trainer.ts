@@ -3,6 +3,7 @@ import { type CompiledPlan, checkWeights, type createTrainStep, type Executor } 
 import type { RecordingStatus } from '@localgrad/kernels';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { type CheckpointPolicy, captureTensors, restoreRun, type TrainingCheckpoint } from './checkpoint.js';
+import { countedBatches } from './counted-batches.js';
 import { type EvaluationResult, evaluateNetwork, requireMeasure } from './evaluation.js';
 import { type EvaluationSet, recordOfEvaluations } from './evaluation-records.js';
 import { type EpochRecord, freeze, type Observer, type RunEndEvent, type TrainingEvent } from './events.js';
@@ -144,12 +145,11 @@ class Training {
   }
 
   async #runEpoch(): Promise<void> {
-    const { batches, epochs, evaluateEvery = 1, checkpoints } = this.#options;
+    const { epochs, evaluateEvery = 1, checkpoints } = this.#options;
     const state = this.#state;
     const { number: epoch, batchesDone } = state.epoch;
     if (batchesDone === 0) this.#emit({ type: 'epoch-start', epoch, epochs });
-    const fromSample = batchesDone * batches.batchSize;
-    for await (const batch of this.#batches(epoch - 1, fromSample)) await this.#runBatch(batch);
+    for await (const batch of this.#batches(epoch - 1, batchesDone)) await this.#runBatch(batch);
     await this.#endSteps(0);
     const isEvaluated = epoch % evaluateEvery === 0 || epoch === epochs;
     const record = this.#record(isEvaluated ? await this.#evaluate(epoch) : new Map());
@@ -169,12 +169,13 @@ class Training {
   }
 
   /** Labels are checked if a loss reads them: otherwise they may have another meaning. */
-  #batches(epoch: number, fromSample: number): AsyncIterable<OwnedBatch> | Iterable<OwnedBatch> {
+  #batches(epoch: number, done: number): AsyncIterable<OwnedBatch> {
     const { compiled, batches } = this.#options;
-    const readsLabels = compiled.reads.includes('labels');
-    return readsLabels
+    const fromSample = done * batches.batchSize;
+    const found = compiled.reads.includes('labels')
       ? checkedBatches(batches, compiled.network.classes, epoch, fromSample)
       : batches.epoch(epoch, fromSample);
+    return countedBatches(found, batches, epoch, done);
   }
 
   async #runBatch(batch: OwnedBatch): Promise<void> {

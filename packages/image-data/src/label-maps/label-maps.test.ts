@@ -175,3 +175,12 @@ it('transformMap crops, resizes and flips as the image', () => {
   const result = transformMap({ height, width, values }, { region, resize: [4, 2], flip: true });
   expect([...result.values]).toEqual([9, 7, 9, 7, 14, 12, 14, 12]);
 });
+
+it.each([
+  [2, 7, [0, 0, 0, 0, 1, 1, 1]],
+  [10, 15, [0, 1, 1, 2, 2, 3, 4, 5, 5, 6, 7, 7, 8, 9, 9]],
+])('transformMap resizes %i pixels to %i as PIL, also where two are equally near', (length, size, wanted) => {
+  const values = Uint8Array.from({ length }, (_, index) => index);
+  expect([...transformMap({ height: 1, width: length, values }, { resize: [1, size] }).values]).toEqual(wanted);
+  expect([...transformMap({ height: length, width: 1, values }, { resize: [size, 1] }).values]).toEqual(wanted);
+});

@@ -6,17 +6,29 @@ export function transformMap(map: LabelMap, { region, resize, crop, flip = false
   const { top, left, height, width } = region ?? { top: 0, left: 0, height: map.height, width: map.width };
   const [newHeight, newWidth] = resize ?? [height, width];
   const part = crop ?? { top: 0, left: 0, height: newHeight, width: newWidth };
-  const nearest = (start: number, index: number, from: number, to: number) =>
-    start + Math.min(from - 1, Math.floor(((index + 0.5) * from) / to));
-  const columns = Int32Array.from({ length: part.width }, (_, column) =>
-    nearest(left, part.left + (flip ? part.width - 1 - column : column), width, newWidth),
-  );
+  const rows = nearestPixels(height, newHeight).subarray(part.top, part.top + part.height);
+  const columns = nearestPixels(width, newWidth).subarray(part.left, part.left + part.width);
+  if (flip) columns.reverse();
   const values = new Uint8Array(part.height * part.width);
-  for (let row = 0; row < part.height; row++) {
-    const source = nearest(top, part.top + row, height, newHeight) * map.width;
-    for (let column = 0; column < part.width; column++) {
-      values[row * part.width + column] = map.values[source + (columns[column] ?? 0)] ?? 0;
-    }
+  let at = 0;
+  for (const row of rows) {
+    const source = (top + row) * map.width + left;
+    for (const column of columns) values[at++] = map.values[source + column] ?? 0;
   }
   return { height: part.height, width: part.width, values };
+}
+
+/**
+ * The nearest of the pixels of an axis to each of those of the resized axis. Positions are added up as in PIL, so that rounding
+ * decides alike where two pixels are equally near.
+ */
+function nearestPixels(length: number, size: number): Int32Array {
+  const step = length / size;
+  const pixels = new Int32Array(size);
+  let position = step / 2;
+  for (let index = 0; index < size; index++) {
+    pixels[index] = Math.min(length - 1, Math.floor(position));
+    position += step;
+  }
+  return pixels;
 }

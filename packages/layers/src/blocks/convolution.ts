@@ -1,5 +1,6 @@
 import type { Block, Shape3 } from '@localgrad/core';
 import { conv2d, depthwiseConv2d } from '@localgrad/nn/blocks';
+import { shapeOf, variableOf } from '../layer-weights.js';
 import { fusedActivation } from './activations.js';
 import type { LayerContext } from './layer-context.js';
 import { isSymmetric, noPadding, samePadding, zeroPadding } from './padding.js';
@@ -90,7 +91,7 @@ export function separableBlocks(context: LayerContext): Block[] {
     name: `${name}_depthwise`,
     scope,
     layer: 'depthwise',
-    multiplier: config.number('depthMultiplier', 1),
+    multiplier: depthMultiplierOf(context),
     bias: false,
     ...shape,
   });
@@ -104,4 +105,10 @@ export function separableBlocks(context: LayerContext): Block[] {
     bias: config.boolean('useBias', true),
   });
   return [...before, depthwise, pointwise, ...fusedActivation(context, pointwise.outputShape)];
+}
+
+/** Channels that SeparableConv2D makes of each input channel, which its config omits. */
+function depthMultiplierOf({ node: { layer } }: LayerContext): number {
+  const kernel = variableOf(layer, 'depthwise_kernel');
+  return (kernel && shapeOf(kernel).at(-1)) ?? 1;
 }

@@ -18,6 +18,7 @@ import { currentKernels } from '@localgrad/kernels';
 import { concat, slice, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
 import { costOf } from '../cost/cost-of.js';
 import { vjpPeaks } from '../cost/vjp-peaks.js';
+import { addGradients, parametersOf, statisticsOf } from './add-gradients.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import { gradientBytes } from './sequence-cost.js';
@@ -54,8 +55,8 @@ class ParallelConcatenation implements FrugalBlock {
     this.inputShape = first.inputShape;
     const channels = branches.reduce((sum, { outputShape }) => sum + outputShape[2], 0);
     this.outputShape = [first.outputShape[0], first.outputShape[1], channels];
-    this.parameters = branches.flatMap(({ parameters }) => parameters);
-    this.statistics = branches.flatMap(({ statistics }) => statistics);
+    this.parameters = parametersOf(branches);
+    this.statistics = statisticsOf(branches);
     this.vjpReads = { input: branches.some((branch) => vjpReadsOf(branch).input), output: false };
     this.cost = concatenatedCost(this.#branches, this.inputShape, this.outputShape);
   }
@@ -91,7 +92,7 @@ class ParallelConcatenation implements FrugalBlock {
       if (index === this.#branches.length - 1) dy.dispose();
       const result = branch.vjp(inner, part, want);
       if (want.release && vjpReadsOf(branch).output) inner.output.dispose();
-      for (const [parameter, gradient] of result.parameters) parameters.set(parameter, gradient);
+      addGradients(parameters, result.parameters);
       if (result.input === undefined) continue;
       if (input === undefined) input = result.input;
       else {

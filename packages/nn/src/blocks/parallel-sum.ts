@@ -17,6 +17,7 @@ import { currentKernels } from '@localgrad/kernels';
 import { add, type Tensor4D } from '@tensorflow/tfjs';
 import { costOf } from '../cost/cost-of.js';
 import { vjpPeakOf, vjpPeaks } from '../cost/vjp-peaks.js';
+import { addGradients, parametersOf, statisticsOf } from './add-gradients.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import { gradientBytes } from './sequence-cost.js';
@@ -57,8 +58,8 @@ class ParallelSum implements FrugalBlock {
     this.#second = withoutOutput(second);
     this.inputShape = first.inputShape;
     this.outputShape = first.outputShape;
-    this.parameters = [...first.parameters, ...second.parameters];
-    this.statistics = [...first.statistics, ...second.statistics];
+    this.parameters = parametersOf([first, second]);
+    this.statistics = statisticsOf([first, second]);
     this.vjpReads = { input: vjpReadsOf(first).input || vjpReadsOf(second).input, output: false };
     this.cost = parallelCost(this.#first, this.#second);
   }
@@ -87,7 +88,8 @@ class ParallelSum implements FrugalBlock {
     if (want.release && vjpReadsOf(this.#first).output) first.output.dispose();
     const right = this.#second.vjp(second, forSecond, want);
     if (want.release && vjpReadsOf(this.#second).output) second.output.dispose();
-    const parameters = new Map([...left.parameters, ...right.parameters]);
+    const parameters = new Map(left.parameters);
+    addGradients(parameters, right.parameters);
     if (left.input === undefined || right.input === undefined) return { parameters };
     const input = currentKernels().accumulate(left.input, right.input);
     right.input.dispose();

@@ -1,6 +1,7 @@
-import { recomputeMode, type Shape3 } from '@localgrad/core';
+import { recomputeMode, type Shape3, trainingMode } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { frozenScope } from '../random/frozen-scope.js';
 import { createRandom } from '../random/random.js';
 import { createScope } from '../random/scope.js';
 import { checkBlock, checkCost, randomTensor, relativeError } from '../testing/check-block.js';
@@ -75,5 +76,20 @@ describe('scaledSum', () => {
     expect(other.all().get('scale.weight')?.value.dataSync()[0]).toBe(1);
     const wide = convBatchNormRelu({ name: 'wide', scope: createScope(6), inputShape: shape, channels: 7 });
     expect(() => scaledSum('sum', first, wide, createScope(7))).toThrow(/outputShape of 'b' is 6×4×3, of 'wide' 6×4×7/);
+  });
+
+  it('has no gradient of a frozen s', () => {
+    const { scope, first, second } = blocksOf(1);
+    const block = scaledSum('sum', first, second, frozenScope(scope.scope('scale')));
+    const x = randomTensor([3, ...shape], createRandom(2)) as tf.Tensor4D;
+    const pass = block.forward(x, trainingMode);
+    const want = { input: true, parameters: true, release: true };
+    const { parameters } = block.vjp(
+      pass,
+      randomTensor([3, ...block.outputShape], createRandom(3)) as tf.Tensor4D,
+      want,
+    );
+    expect([...parameters.keys()].map(({ name }) => name)).not.toContain('scale.weight');
+    checkCost(block);
   });
 });

@@ -18,6 +18,8 @@ import { add, dispose, mul, reshape, sub, sum, type Tensor, type Tensor4D, tidy 
 import { costOf } from '../cost/cost-of.js';
 import { vjpPeaks } from '../cost/vjp-peaks.js';
 import { ones } from '../random/initializers.js';
+import { addGradients, parametersOf, statisticsOf } from './add-gradients.js';
+import { isTrained } from './convolution-unit.js';
 import { Ledger } from './ledger.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import { gradientBytes } from './sequence-cost.js';
@@ -67,10 +69,10 @@ class ScaledSum implements FrugalBlock {
     this.#scale = scale;
     this.inputShape = first.inputShape;
     this.outputShape = first.outputShape;
-    this.parameters = [...first.parameters, ...second.parameters, scale];
-    this.statistics = [...first.statistics, ...second.statistics];
+    this.parameters = parametersOf([first, second, { parameters: [scale] }]);
+    this.statistics = statisticsOf([first, second]);
     this.vjpReads = { input: vjpReadsOf(first).input || vjpReadsOf(second).input, output: false };
-    this.cost = scaledCost(this.#first, this.#second);
+    this.cost = scaledCost(this.#first, this.#second, scale);
   }
 
   forward(x: Tensor4D, mode: Mode): Pass {
@@ -95,7 +97,7 @@ class ScaledSum implements FrugalBlock {
   vjp(pass: Pass, dy: Tensor4D, want: Want): Cotangents {
     const { first, second, difference } = TrainingPass.open<Residuals>(this, pass, want.release);
     const parameters = new Map<Parameter, Tensor>();
-    if (want.parameters) {
+    if (want.parameters && isTrained(this.#scale)) {
       const gradient = tidy(() => reshape(sum(mul(dy, difference)), [1]));
       parameters.set(this.#scale, gradient);
     }
@@ -106,7 +108,8 @@ class ScaledSum implements FrugalBlock {
     dy.dispose();
     const right = this.#second.vjp(second, forSecond, want);
     if (want.release) this.#free(this.#second, second);
-    for (const [parameter, gradient] of [...left.parameters, ...right.parameters]) parameters.set(parameter, gradient);
+    addGradients(parameters, left.parameters);
+    addGradients(parameters, right.parameters);
     if (left.input === undefined || right.input === undefined) return { parameters };
     const input = currentKernels().accumulate(left.input, right.input);
     right.input.dispose();
@@ -125,7 +128,7 @@ class ScaledSum implements FrugalBlock {
   }
 }
 
-function scaledCost(first: Block, second: Block): BlockCost {
+function scaledCost(first: Block, second: Block, scale: Parameter): BlockCost {
   const outputBytes = (batchSize: number) => bytesOf(first.outputShape, batchSize);
   const kept = (block: Block, batchSize: number) =>
     costOf(block).residualBytes(batchSize) + (vjpReadsOf(block).output ? outputBytes(batchSize) : 0);
@@ -152,7 +155,7 @@ function scaledCost(first: Block, second: Block): BlockCost {
     ...vjpPeaks((batchSize, want, isShared) => {
       const map = outputBytes(batchSize);
       const ledger = new Ledger();
-      if (want.parameters) {
+      if (want.parameters && isTrained(scale)) {
         ledger.touch(map);
         ledger.take(4);
       }

@@ -14,6 +14,7 @@ import {
   type Want,
 } from '@localgrad/core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { addGradients, parametersOf, statisticsOf } from './add-gradients.js';
 import { evaluationPass, TrainingPass } from './pass.js';
 import { lowestNeeded, type SequenceEnds, sequenceCost, sequenceVjpPeak } from './sequence-cost.js';
 import { type FrugalBlock, isViewOf, type VjpReads, vjpReadsOf } from './vjp-reads.js';
@@ -74,8 +75,8 @@ class Sequential implements FrugalBlock, MeansBlock {
     this.#replicate = replicate;
     this.inputShape = first.inputShape;
     this.outputShape = last.outputShape;
-    this.parameters = blocks.flatMap((block) => block.parameters);
-    this.statistics = blocks.flatMap((block) => block.statistics);
+    this.parameters = parametersOf(blocks);
+    this.statistics = statisticsOf(blocks);
     this.#kept = keptOutputs(blocks);
     this.isView = blocks.every(isViewOf);
     const structure = { blocks, kept: this.#kept };
@@ -134,7 +135,7 @@ class Sequential implements FrugalBlock, MeansBlock {
         const inputWanted = index > lowest || want.input;
         const own = (index === 0 ? ends.first : undefined) ?? (index === passes.length - 1 ? ends.last : undefined);
         const result: Cotangents = (own ?? block).vjp(inner, cotangent, { ...want, input: inputWanted });
-        for (const [parameter, gradient] of result.parameters) gradients.set(parameter, gradient);
+        addGradients(gradients, result.parameters);
         cotangent = result.input;
       } else {
         cotangent?.dispose();

@@ -10,6 +10,7 @@ import {
   type Targets,
 } from '@localgrad/core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import { addGradients, parametersOf, statisticsOf } from '../blocks/add-gradients.js';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes } from '../blocks/sequence-cost.js';
 import { costOf, headCostOf } from '../cost/cost-of.js';
@@ -39,8 +40,8 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
   return {
     name,
     inputShape: chain.inputShape,
-    parameters: [...chain.parameters, ...head.parameters],
-    statistics: [...chain.statistics, ...head.statistics],
+    parameters: parametersOf([chain, head]),
+    statistics: statisticsOf([chain, head]),
     cost: {
       get multiplyAccumulates() {
         return costOf(chain).multiplyAccumulates + headCostOf(head).multiplyAccumulates;
@@ -74,7 +75,8 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
       }
       const result = chain.vjp(pass, cotangent, { input, parameters: true, release: true });
       pass.output.dispose();
-      const gradients = new Map<Parameter, Tensor>([...parameters, ...result.parameters]);
+      const gradients = new Map<Parameter, Tensor>(parameters);
+      addGradients(gradients, result.parameters);
       return { ...values, ...(result.input === undefined ? {} : { input: result.input }), parameters: gradients };
     },
     ...(head.reads === undefined ? {} : { reads: head.reads }),

@@ -14,6 +14,7 @@ import {
 } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import { add, mul, type Scalar, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
+import { addGradients, parametersOf, statisticsOf } from '../blocks/add-gradients.js';
 import { Ledger } from '../blocks/ledger.js';
 import { headCostOf } from '../cost/cost-of.js';
 import { choiceOf } from './choice.js';
@@ -63,8 +64,8 @@ export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
   return {
     name,
     inputShape: first.head.inputShape,
-    parameters: terms.flatMap(({ head }) => head.parameters),
-    statistics: terms.flatMap(({ head }) => head.statistics),
+    parameters: parametersOf(terms.map(({ head }) => head)),
+    statistics: statisticsOf(terms.map(({ head }) => head)),
     cost: {
       get multiplyAccumulates() {
         return terms.reduce((sum, { head }) => sum + headCostOf(head).multiplyAccumulates, 0);
@@ -103,7 +104,7 @@ function evaluateTerms(terms: readonly HeadTerm[], h: Tensor4D, targets: Targets
     const result = head.evaluate(h, targets, { ...request, weight: request.weight * weight });
     values.set(name, result.loss);
     for (const inner of result.terms?.values() ?? []) inner.dispose();
-    for (const [parameter, gradient] of result.parameters) parameters.set(parameter, gradient);
+    addGradients(parameters, result.parameters);
     if (result.input === undefined) continue;
     if (input === undefined) input = result.input;
     else {

@@ -18,8 +18,8 @@ import {
   sameShape,
   type Targets,
 } from '@localgrad/core';
-import { currentKernels } from '@localgrad/kernels';
 import { addN, mul, type Scalar, type Tensor, type Tensor2D, type Tensor4D, tidy } from '@tensorflow/tfjs';
+import { addGradients } from '../blocks/add-gradients.js';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes } from '../blocks/sequence-cost.js';
 import { headCostOf } from '../cost/cost-of.js';
@@ -211,11 +211,7 @@ class PatchResults {
   add({ loss, terms, parameters, input }: HeadResult): void {
     this.#losses.push(loss);
     for (const [term, value] of terms ?? []) this.#terms.set(term, [...(this.#terms.get(term) ?? []), value]);
-    for (const [parameter, gradient] of parameters) {
-      const held = this.#parameters.get(parameter);
-      this.#parameters.set(parameter, held === undefined ? gradient : currentKernels().accumulate(held, gradient));
-      if (held !== undefined) gradient.dispose();
-    }
+    addGradients(this.#parameters, parameters);
     if (input !== undefined) this.#inputs.push(input);
   }
 

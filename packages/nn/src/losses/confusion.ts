@@ -1,11 +1,13 @@
 import {
   add,
+  any,
   argMax,
   cast,
   matMul,
   mul,
   notEqual,
   oneHot,
+  onesLike,
   type Rank,
   reshape,
   slice,
@@ -19,7 +21,8 @@ import {
 
 /**
  * Number of rows by true and predicted class, float32 [classes, classes]: exact for up to 2²⁴ rows. A row counts for the
- * first of the classes with the highest score. Owned by the caller.
+ * first of the classes with the highest score. All numbers are NaN if a labeled row has the score NaN, which is in no order with
+ * the others. Owned by the caller.
  *
  * @param scores [n, classes]; borrowed
  * @param labels int32 [n]; borrowed
@@ -31,7 +34,10 @@ export function confusionCounts(scores: Tensor2D, labels: Tensor1D, ignore: numb
     const indicators = (of: Tensor) => reshape<Rank.R2>(cast(oneHot(of, classes), 'float32'), [rows, classes]);
     const isLabeled = notEqual(someLabels, ignore);
     const actual = indicators(where(isLabeled, someLabels, zerosLike(someLabels)));
-    const counted = mul<Tensor2D>(actual, reshape<Rank.R2>(cast(isLabeled, 'float32'), [rows, 1]));
+    const ones = onesLike(cast(isLabeled, 'float32'));
+    const ordered = where(any(notEqual(someScores, someScores), 1), mul(ones, Number.NaN), ones);
+    const weights = where(isLabeled, ordered, zerosLike(ones));
+    const counted = mul<Tensor2D>(actual, reshape<Rank.R2>(weights, [rows, 1]));
     return matMul<Tensor2D>(counted, indicators(argMax(someScores, 1)), true);
   });
 }

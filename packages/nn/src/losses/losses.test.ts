@@ -384,6 +384,19 @@ describe('confusionMetrics', () => {
     const { accuracy, meanAccuracy, meanIoU } = confusionMetrics(matrix);
     expect([accuracy, meanAccuracy, meanIoU]).toEqual([3 / 4, (1 + 2 / 3) / 2, (1 / 2 + 2 / 3) / 2]);
   });
+
+  it('are NaN where a labeled row has the score NaN, as those of a diverged network', () => {
+    const scores = tf.tensor2d([
+      [Number.NaN, 1],
+      [Number.NEGATIVE_INFINITY, 1],
+    ]);
+    const metricsOf = (labels: number[]) => {
+      const counts = confusionCounts(scores, tf.tensor1d(labels, 'int32'), 255);
+      return confusionMetrics(Float64Array.from(counts.dataSync()));
+    };
+    expect(metricsOf([0, 1])).toEqual({ accuracy: Number.NaN, meanAccuracy: Number.NaN, meanIoU: Number.NaN });
+    expect(metricsOf([255, 1])).toEqual({ accuracy: 1, meanAccuracy: 1, meanIoU: 1 });
+  });
 });
 
 describe('label smoothing', () => {

@@ -69,3 +69,25 @@ describe('supervisedContrastive', () => {
     });
   });
 });
+
+describe('supervisedContrastive where the others are far from the anchor', () => {
+  const far = [
+    [1, 0],
+    [-1, 0.1],
+    [-1, -0.1],
+  ];
+  it.each([0.01, 0.002])('stays finite at temperature %f', (low) => {
+    const loss = supervisedContrastive({ temperature: low, baseTemperature: low });
+    const output = tf.tensor4d(far.flat(), [3, 1, 1, 2]);
+    const { loss: found, cotangent } = loss.evaluate(output, { labels: tf.tensor1d([0, 0, 1], 'int32') }, 1);
+    const unit = far.map(([a = 0, b = 0]) => [a / Math.hypot(a, b), b / Math.hypot(a, b)] as const);
+    const similarity = (i: number, j: number) => {
+      const [[a, b], [c, d]] = [unit[i] ?? [0, 0], unit[j] ?? [0, 0]];
+      return (a * c + b * d) / low;
+    };
+    // Anchor 0 is as far from its positive as from the other; anchor 1 is close to the other.
+    const wanted = (Math.log(2) + similarity(1, 2) - similarity(1, 0)) / 3;
+    expect(found.dataSync()[0]).toBeCloseTo(wanted, 3);
+    expect([...cotangent.dataSync()].every(Number.isFinite)).toBe(true);
+  });
+});

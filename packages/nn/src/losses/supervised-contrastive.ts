@@ -69,7 +69,9 @@ function contrast(z: tf.Tensor2D, labels: tf.Tensor1D, temperature: number, fact
   });
   const shifted = tf.tidy(() => {
     const raw = tf.div<tf.Tensor2D>(tf.matMul(z, z, false, true), temperature);
-    return tf.sub<tf.Tensor2D>(raw, tf.max(raw, 1, true));
+    // Relative to the anchor's similarity to itself, which does not count, the powers of all others may be 0.
+    const counted = tf.where<tf.Tensor2D>(tf.greater(others, 0), raw, tf.min(raw, 1, true));
+    return tf.sub<tf.Tensor2D>(counted, tf.max(counted, 1, true));
   });
   const weights = tf.tidy(() => tf.mul<tf.Tensor2D>(tf.exp(shifted), others));
   // A row without positives counts for nothing, but its total is 0 where it has no others at all: 0·log 0 is NaN.
