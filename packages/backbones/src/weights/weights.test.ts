@@ -212,7 +212,7 @@ describe('our own weights files', () => {
     [
       'an unknown network',
       { backbone: { backbone: 'constructor' } },
-      /^x\.safetensors: its metadata 'localgrad' describes no network: Unknown backbone 'constructor'/,
+      /^x\.safetensors: its metadata 'localgrad' describes no network: Unknown backbone 'constructor'.* For a backbone of your own, pass 'factoryOf'/,
     ],
     ['a wide network', { backbone: { backbone: 'resnet8', width: 4096 } }, /description does not match its tensors/],
     ['wide images', { inputShape: [8, 8, 16_384] }, /description does not match its tensors/],
