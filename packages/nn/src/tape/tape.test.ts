@@ -187,7 +187,8 @@ describe('tapeHead', () => {
     ['a tensor as statistic', { statistics: [tf.zeros([2])] }, /entry 0 of option 'statistics' is a tensor; allowed/],
     ['a variable', { parameters: [tf.variable(tf.zeros([2]))] }, /entry 0 of option 'parameters' is a tensor; allowed/],
   ])('rejects %s when it is created', (_, options, message) => {
-    const create = () => tapeHead({ name: 'aux', inputShape: shape, fn: (h: tf.Tensor) => tf.mean(h), ...options } as never);
+    const create = () =>
+      tapeHead({ name: 'aux', inputShape: shape, fn: (h: tf.Tensor) => tf.mean(h), ...options } as never);
     expect(reasonOf(create)).toMatch(message);
   });
 
