@@ -69,6 +69,8 @@ describe('train with other images under the same name', () => {
     await writeImages(folder, 30, 1);
     const { exitCode, stderr } = await sweep();
     expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/Finished runs had other inputs\. Remove .* --folder:\n'e, seed 1' \(.*\): training images differ.*\n'e, seed 2' \(/);
+    expect(stderr).toMatch(
+      /Finished runs had other inputs\. Remove .* --folder:\n'e, seed 1' \(.*\): training images differ.*\n'e, seed 2' \(/,
+    );
   });
 });
