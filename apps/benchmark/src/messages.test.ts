@@ -27,7 +27,7 @@ describe('messages name the flag that is wrong, and what is allowed', () => {
       /--augment: 'cifar10' shifts images by up to 4 pixels, but they have only 4; use larger images\.\n$/,
     ],
     ['--resize 100000', /--resize: 100000; allowed: integers from 1 to \d+, or two of them \(height, width\)\.\n$/],
-    ['--resize 5x', /--resize: expected a number, or expected a pair of numbers; found "5x"/],
+    ['--resize 5x', /--resize: expected a number, or a pair of numbers; found "5x"/],
     ['--resize 99999x2', /--resize: 99999x2; allowed: integers from 1 to \d+, or two of them/],
     ['--width 100000', /--width: expected a number ≤ 4096; found 100000\n$/],
     ['--backbone resnet9998', /--backbone: 'resnet9998'; allowed: 6n \+ 2 up to 2000/],

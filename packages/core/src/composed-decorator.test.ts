@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { composedDecorator, type DecoratorName } from './composed-decorator.js';
+import { composedDecorator, type DecoratorName, decoratedName } from './composed-decorator.js';
 import { LocalgradError, requireOption } from './errors.js';
 import type { LocalLearningMethod } from './method.js';
 import type { Network } from './network.js';
@@ -47,5 +47,22 @@ describe('composedDecorator', () => {
 
   it('has a name and a config of its own', () => {
     expect(outer(2)).toMatchObject({ name: 'outer(inner(host))', config: { decorator: 'outer', of: {}, size: 2 } });
+  });
+});
+
+describe('decoratedName', () => {
+  it('contains the name of the host', () => {
+    expect(decoratedName('outer', host)).toEqual({ decorator: 'outer', method: 'outer(inner(host))' });
+  });
+
+  it.each<[unknown, RegExp]>([
+    [function dgl() {}, /^outer: the method to decorate is a function; call it: dgl\(\)\.$/],
+    ['dgl', /^outer: the method to decorate is 'dgl'; pass a method, such as dgl\(\) of @localgrad\/dgl\.$/],
+    [{ name: 'own' }, /lacks 'config' \(object\), 'plan' \(function\); pass a method/],
+    [undefined, /is undefined/],
+  ])('rejects %o in place of a host', (of, message) => {
+    expect(() => decoratedName('outer', of as never)).toThrow(message);
+    const build = () => host;
+    expect(() => composedDecorator({ decorator: 'outer', of: of as never, options: {} }, build)).toThrow(message);
   });
 });

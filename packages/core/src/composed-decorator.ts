@@ -1,4 +1,6 @@
+import { LocalgradError } from './errors.js';
 import type { JsonObject } from './json.js';
+import { faultOfMembers } from './members.js';
 import type { LocalLearningMethod } from './method.js';
 import type { Network } from './network.js';
 
@@ -10,6 +12,22 @@ export interface DecoratorName {
   readonly method: string;
   /** Options that users can set, for advice in errors; absent: all. */
   readonly options?: readonly string[];
+}
+
+/**
+ * The names of a decorator around a host method: `mlm(dgl)`.
+ *
+ * @throws LocalgradError `misuse` unless the host is a method, e.g. for a factory that was not called
+ */
+export function decoratedName(decorator: string, of: LocalLearningMethod): DecoratorName {
+  const fault = faultOfMembers(of, { name: 'string', config: 'object', plan: 'function' });
+  if (fault === undefined) return { decorator, method: `${decorator}(${of.name})` };
+  const given: unknown = of;
+  const cure =
+    typeof given === 'function'
+      ? `call it: ${given.name || 'method'}()`
+      : 'pass a method, such as dgl() of @localgrad/dgl';
+  throw new LocalgradError('misuse', `${decorator}: the method to decorate ${fault}; ${cure}.`, { decorator });
 }
 
 /** A decorator that consists of other decorators. */
@@ -33,8 +51,8 @@ export function composedDecorator(
   { decorator, of, options }: ComposedDecorator,
   build: (name: DecoratorName, network?: Network) => LocalLearningMethod,
 ): LocalLearningMethod {
-  const name = `${decorator}(${of.name})`;
-  const used = { decorator, method: name };
+  const used = decoratedName(decorator, of);
+  const name = used.method;
   build(used);
   return {
     specVersion: 'v1',

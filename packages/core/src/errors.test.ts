@@ -23,6 +23,7 @@ describe('messages about names and options', () => {
       "Unknown method 'infopro'. Allowed: backprop, greedy, dgl.",
     );
     expect(unknownName('method', 'DGL', allowed).message).toMatch(/^Unknown method 'DGL'\. Did you mean 'dgl'\?/);
+    expect(unknownName('condition', 'x', ['dgl', 'dgl, window 3']).message).toMatch(/Allowed: dgl, 'dgl, window 3'\.$/);
     expect(closestFirst('dgi', allowed)).toEqual(['dgl', 'greedy', 'backprop']);
     expect(allowed).toEqual(['backprop', 'greedy', 'dgl']);
   });

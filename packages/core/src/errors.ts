@@ -77,15 +77,16 @@ export function unknownName(what: string, name: string, allowed: readonly string
   const [nearest] = closestFirst(name, allowed);
   const isNear = nearest !== undefined && name.length <= longestName && editDistance(name, nearest) <= 2;
   const hint = isNear ? ` Did you mean '${nearest}'?` : '';
-  return new LocalgradError(
-    'unknown-name',
-    `Unknown ${what} ${shown(name)}.${hint} Allowed: ${allowed.join(', ') || 'none'}.`,
-    {
-      what,
-      name: shortened(name),
-      allowed: [...allowed],
-    },
-  );
+  return new LocalgradError('unknown-name', `Unknown ${what} ${shown(name)}.${hint} Allowed: ${listed(allowed)}.`, {
+    what,
+    name: shortened(name),
+    allowed: [...allowed],
+  });
+}
+
+/** Names with a comma in quotes, as the list would not show where they end. */
+function listed(names: readonly string[]): string {
+  return names.map((name) => (name.includes(',') ? shown(name) : name)).join(', ') || 'none';
 }
 
 /** Throws when `options` has a key that is not in `allowed`; the message lists the allowed keys. */

@@ -23,7 +23,7 @@ export { buildBackbone, buildHead, planOf, returnIt } from './build.js';
 export { callOwn, errorCodeOf, locatedMessageOf, messageOf, ownError } from './caught.js';
 export { at, get, requireSynchronous } from './checked.js';
 export { type Clock, clockAt, endOfTraining, startOfTraining } from './clock.js';
-export { type ComposedDecorator, composedDecorator, type DecoratorName } from './composed-decorator.js';
+export { type ComposedDecorator, composedDecorator, type DecoratorName, decoratedName } from './composed-decorator.js';
 export {
   closestFirst,
   type ErrorCode,

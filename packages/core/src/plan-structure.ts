@@ -61,13 +61,24 @@ function checkObjective(where: string, objective: unknown): void {
   const id = member(objective, 'id');
   if (typeof id !== 'string') throw failure(where, `an objective has the 'id' ${shown(id)}; expected a string`);
   const of = `objective '${id}'`;
-  if (!Array.isArray(member(objective, 'span'))) throw failure(where, `${of} has no span; expected [from, to]`);
+  const span = member(objective, 'span');
+  if (!Array.isArray(span)) throw failure(where, `${of} has no span; expected [from, to]`);
+  if (span.length !== 2) {
+    throw failure(where, `${of} has the span ${shown(span)} of length ${span.length}; expected [from, to]`);
+  }
   const weight = member(objective, 'weight');
   if (typeof weight !== 'number' && typeof weight !== 'function') {
     throw failure(where, `${of} has weight ${shown(weight)}; allowed: numbers, or functions of the clock`);
   }
   const head = member(objective, 'head');
-  if (typeof member(head, 'key') !== 'string') throw failure(where, `${of} has no head with a 'key'`);
+  if (typeof member(head, 'key') !== 'string') {
+    const given =
+      typeof member(head, 'build') === 'function' ? 'the head factory itself as head' : "no head with a 'key'";
+    throw failure(
+      where,
+      `${of} has ${given}; expected { key, factory }: a key, unique in the plan, and a head factory`,
+    );
+  }
   const factory = member(head, 'factory');
   if (factory !== undefined && typeof member(factory, 'build') !== 'function') {
     throw failure(where, `the head factory of ${of} has no method 'build'`);

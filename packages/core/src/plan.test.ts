@@ -134,7 +134,17 @@ describe('validatePlan of values that are no plans', () => {
     ['an undefined weight', plan([objective({ weight: undefined as never })]), /'a' has weight undefined/],
     ['an objective without an ID', plan([objective({ id: undefined as never })]), /'id' undefined/],
     ['an objective without a span', plan([objective({ span: undefined as never })]), /'a' has no span/],
+    [
+      'a span of three',
+      plan([objective({ span: [0, 0, 1] as never })]),
+      /'a' has the span \[0,0,1\] of length 3; expected/,
+    ],
     ['an objective without a head', plan([objective({ head: undefined as never })]), /'a' has no head with a 'key'/],
+    [
+      'a factory as head',
+      plan([objective({ head: factory as never })]),
+      /'a' has the head factory itself as head; expected { key, factory }/,
+    ],
     ['a factory without build', plan([objective({ head: { ...head, factory: {} as never } })]), /no method 'build'/],
     ['phases in a list', plan([objective()], { phases: [] as never }), /'phases' has no list 'phases'/],
     ['a phase without a name', plan([objective()], phased([{} as never])), /a phase has the 'name' undefined/],

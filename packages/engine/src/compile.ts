@@ -2,6 +2,7 @@ import {
   type Block,
   type Clock,
   LocalgradError,
+  memberOf,
   type Network,
   type Objective,
   type Parameter,
@@ -100,6 +101,14 @@ export interface CompiledPlan {
  *   each other or with the network
  */
 export function compilePlan(network: Network, plan: TrainingPlan, options: CompileOptions): CompiledPlan {
+  const isScope = typeof memberOf(memberOf(options, 'scope'), 'parameter') === 'function';
+  requireOption(
+    isScope,
+    'compilePlan',
+    'scope',
+    memberOf(options, 'scope'),
+    'the scope in which the backbone was built',
+  );
   const { scope, memory = 'residuals', labelSmoothing = 0, delay = 0 } = options;
   checkPolicy(memory, network.modules.length);
   requireOption(Number.isInteger(delay) && delay >= 0, 'plan', 'delay', delay, 'integers ≥ 0');

@@ -1,5 +1,6 @@
 import {
   type Clock,
+  faultOfMembers,
   LocalgradError,
   memberOf,
   type Optimizer,
@@ -57,6 +58,11 @@ export function updateWeights(
 
 /** @throws LocalgradError `misuse` unless `state` of an optimizer returns a map, which checkpoints store */
 export function requireState(optimizer: Optimizer): void {
+  const fault = faultOfMembers(optimizer, { update: 'function', state: 'function' });
+  if (fault !== undefined) {
+    const cure = 'allowed: what sgd, adam or adamw of @localgrad/nn/optimizers return, or your own optimizer';
+    throw new LocalgradError('misuse', `The optimizer ${fault}; ${cure}.`);
+  }
   const state: unknown = optimizer.state();
   if (state instanceof Map) return;
   const found = state instanceof Promise ? 'a Promise' : shown(state);

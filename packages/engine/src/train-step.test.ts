@@ -269,6 +269,17 @@ describe('createTrainStep', () => {
     expect([...literal.gradients().keys()].sort()).toEqual([...ours.gradients().keys()].sort());
   });
 
+  it('rejects what is no optimizer, and a plan without a scope', () => {
+    const { compiled } = compileFour();
+    const create = (optimizer: unknown) => () => createTrainStep({ compiled, optimizer: optimizer as Optimizer });
+    expect(create('sgd')).toThrow(/^The optimizer is 'sgd'; allowed: what sgd, adam or adamw of @localgrad\/nn\/opt/);
+    expect(create(sgd)).toThrow(/^The optimizer is a function; allowed/);
+    const { network, plan } = compiled;
+    expect(() => compilePlan(network, plan, undefined as never)).toThrow(
+      "compilePlan: option 'scope' is undefined; allowed: the scope in which the backbone was built.",
+    );
+  });
+
   it('reports a missing learning rate and an empty list of batches', () => {
     const { compiled } = compileFour();
     const { optimizer } = recorder();

@@ -17,7 +17,7 @@ import { describe, expect, it } from 'vitest';
 import { expectSame, outcomeOf, undeclared, unseeded } from './expect-same.js';
 import { distinctEvaluations, type Evaluation } from './gradients/distinct-evaluations.js';
 import { checkHeadGradients } from './gradients/tensor-checks.js';
-import { evaluateHeads, expectMeasuredCosts, expectUnchangedByEvaluation } from './head-laws.js';
+import { evaluateHeads, expectClassScores, expectMeasuredCosts, expectUnchangedByEvaluation } from './head-laws.js';
 import { perturb, randomBatch } from './random-tensors.js';
 import { defaultTimeout, type GradientSuiteOptions, useBackend } from './suite.js';
 import { withTeachers } from './teachers.js';
@@ -250,6 +250,12 @@ export function describeMethod(
       const [evaluated, undisturbed] = [await run(true), await run(false)];
       const reason = `an evaluation between the steps changes state, or ${unseeded}.`;
       expectSame(outcomeOf(evaluated), outcomeOf(undisturbed), reason);
+    });
+
+    it('has heads that predict one score per class if they measure an accuracy', () => {
+      const trial = createTrial(create());
+      expectClassScores(trial);
+      trial.dispose();
     });
 
     it('has heads that declare their measured cost, or none', () => {

@@ -3,7 +3,7 @@ import { type Head, type HeadFactory, independentPlan, type LocalLearningMethod 
 import { headFactory } from '@localgrad/nn/heads';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
-import { evaluateHeads, expectMeasuredCosts, expectUnchangedByEvaluation } from './head-laws.js';
+import { evaluateHeads, expectClassScores, expectMeasuredCosts, expectUnchangedByEvaluation } from './head-laws.js';
 import { createTrial, type Trial, trainTrial } from './trial.js';
 
 await selectBackend(process.env.LOCALGRAD_TEST_BACKEND ?? 'wasm');
@@ -63,6 +63,17 @@ describe('laws of heads', () => {
         if (hasTemporaries) check.not.toThrow();
         else check.toThrow(/evaluatePeakBytes\(8\), 5 declared/);
       },
+    );
+  });
+
+  it('notice predictions of another shape than one score per class', async () => {
+    await withTrial(
+      () => ({}),
+      (trial) => expectClassScores(trial),
+    );
+    await withTrial(
+      () => ({ predict: (h) => tf.mean(h, [1, 2]) }),
+      (trial) => expect(() => expectClassScores(trial)).toThrow(/head '0c1f' measures an accuracy: shape of its pred/),
     );
   });
 

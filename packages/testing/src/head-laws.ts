@@ -63,6 +63,25 @@ export function expectMeasuredCosts({ compiled }: Trial, tolerance: number): voi
   }
 }
 
+/**
+ * Checks that heads which measure an accuracy predict one score per class: of others, the accuracy would compare labels with channels.
+ */
+export function expectClassScores({ compiled }: Trial): void {
+  const { classes } = compiled.network.backbone;
+  for (const { head, targets: create } of headsOf(compiled)) {
+    if (head.predict === undefined) continue;
+    const [h, targets] = [randomBatch(head.inputShape, size, 5), create(size)];
+    const metrics = head.measure?.(h, targets) ?? new Map<string, tf.Scalar>();
+    const scores = head.predict(h);
+    if (metrics.has('accuracy')) {
+      const label = `head '${head.name}' measures an accuracy: shape of its predictions, [batch, classes]`;
+      expect(scores.shape, label).toEqual([size, classes]);
+    }
+    tf.dispose([h, scores, ...metrics.values()]);
+    disposeTargets(targets);
+  }
+}
+
 /** Evaluates, measures and predicts with every head as between two epochs. Results are discarded. */
 export function evaluateHeads({ compiled }: Trial): void {
   for (const { head, targets: create } of headsOf(compiled)) {

@@ -1,4 +1,4 @@
-import { classifierObjective, rejectUnknownKeys, requireOption } from '@localgrad/core';
+import { classifierObjective, memberOf, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import type { CheckpointPolicy } from './checkpoint.js';
 import type { RunStartEvent } from './events.js';
@@ -32,7 +32,19 @@ const optionNames = [
 /** @throws LocalgradError `invalid-option`, `unknown-name` */
 export function checkOptions(options: TrainOptions): void {
   rejectUnknownKeys('train', options, optionNames);
-  const { epochs, logEvery = 1, evaluateEvery = 1, accumulate = 1, batches, checkpoints = {} } = options;
+  const {
+    epochs,
+    logEvery = 1,
+    evaluateEvery = 1,
+    accumulate = 1,
+    batches,
+    checkpoints = {},
+    observers = [],
+  } = options;
+  for (const [index, observer] of observers.entries()) {
+    const isObserver = typeof memberOf(observer, 'observe') === 'function';
+    requireOption(isObserver, 'train', `observers[${index}]`, observer, 'objects with a method observe(event)');
+  }
   const { everyEpochs = 1, everySteps = 1 }: Partial<CheckpointPolicy> = checkpoints;
   for (const [name, value] of Object.entries({
     epochs,

@@ -155,6 +155,16 @@ describe('train', () => {
     await expect(run({ accumulate: 1.5 })).rejects.toThrow(/'accumulate' is 1\.5; allowed: integers ≥ 1/);
   });
 
+  it('rejects observers that are functions, with their index', async () => {
+    const { compiled, optimizer, dispose } = setUp(backprop(), 1);
+    const options = { compiled, optimizer, learningRate: 0.1, batches: toyBatches(8, 8), epochs: 1 };
+    const observers = [{ observe: () => {} }, () => {}] as never;
+    await expect(train({ ...options, observers })).rejects.toThrow(
+      /'observers\[1\]' is .*allowed: objects with a method obs/,
+    );
+    dispose();
+  });
+
   it('continues after non-finite test losses, and restores them from JSON', async () => {
     const { compiled, optimizer, dispose } = setUp(backprop(), 1);
     const saved: TrainingCheckpoint[] = [];

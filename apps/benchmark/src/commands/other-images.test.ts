@@ -61,7 +61,7 @@ describe('train with other images under the same name', () => {
     const folder = await mkdtemp(join(tmpdir(), 'localgrad-images-'));
     const file = join(folder, 'e.yaml');
     const base = `{ method: greedy, backbone: tiny, modules: 2, batch: 10, epochs: 1, backend: cpu, dataset: fashion-mnist, dataFolder: ${folder} }`;
-    await writeFile(file, `name: e\nbase: ${base}\nseeds: 1\n`);
+    await writeFile(file, `name: e\nbase: ${base}\nseeds: 2\n`);
     const sweep = () => run('sweep', 'run', file, '--folder', join(folder, 'sweep'), '--executor', 'debug');
     await writeImages(folder, 30);
     expect((await sweep()).exitCode).toBe(0);
@@ -69,6 +69,8 @@ describe('train with other images under the same name', () => {
     await writeImages(folder, 30, 1);
     const { exitCode, stderr } = await sweep();
     expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/Finished runs had other inputs: 'e, seed 1' \(.*\): training images differ/);
+    expect(stderr).toMatch(
+      /Finished runs had other inputs\. Remove .* --folder:\n'e, seed 1' \(.*\): training images differ.*\n'e, seed 2' \(/,
+    );
   });
 });

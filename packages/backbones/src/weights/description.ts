@@ -129,9 +129,13 @@ export function buildDescribed(
   } catch (error) {
     // Without the file, the message would read like one about the user's own options.
     if (!LocalgradError.isInstance(error) || error.message.startsWith(`${where}: `)) throw error;
+    const isForeign = factoryOf === ownFactory && error.code === 'unknown-name' && error.details?.what === 'backbone';
+    const cure = isForeign
+      ? " For a backbone of your own, pass 'factoryOf', or build it and call loadWeights; on the command line, use the folder of its run."
+      : '';
     throw new LocalgradError(
       'invalid-data',
-      `${where}: its metadata '${descriptionKey}' describes no network: ${error.message}`,
+      `${where}: its metadata '${descriptionKey}' describes no network: ${error.message}${cure}`,
       { where },
       { cause: error },
     );

@@ -89,7 +89,7 @@ export function loadWeights(
     const { name, inputShape, classes } = backboneOf(owner);
     throw new LocalgradError(
       'shape-mismatch',
-      `${where}: the tensors do not match ${name} with ${inputShape[2]} input channels and ${classes} classes: ${listed(problems)}.`,
+      `${where}: the tensors do not match ${name} with ${inputShape[2]} input channels and ${classes} classes: ${listedByKind(problems)}.${hintFor(owner, problems, part)}`,
       { where, problems, layout },
     );
   }
@@ -161,8 +161,24 @@ function asDense(found: StoredTensor | undefined, expected: readonly number[]): 
   return sameShape(shape, expected) ? { ...found, shape } : found;
 }
 
-function listed(problems: readonly string[]): string {
-  const most = 20;
+/** Some problems of each kind: of a network with other names, all are missing and all are unexpected. */
+function listedByKind(problems: readonly string[]): string {
+  const kindOf = (problem: string) => /^(missing|unexpected) |/.exec(problem)?.[1] ?? 'other';
+  const kinds = [...new Set(problems.map(kindOf))];
+  const lists = kinds.map((kind) => problems.filter((problem) => kindOf(problem) === kind));
+  return lists.map((list) => listed(list, Math.ceil(20 / kinds.length))).join('; ');
+}
+
+/** What to do about a file for other classes. */
+function hintFor(owner: WeightsOwner, problems: readonly string[], part: 'network' | 'blocks'): string {
+  const names = backboneOf(owner).classifier.parameters.map(({ name }) => `'${name}'`);
+  const isOfClassifier = problems.every((problem) => names.some((name) => problem.startsWith(`${name} has shape `)));
+  return part === 'network' && isOfClassifier
+    ? " The file is for other classes; part 'blocks' loads all weights but those of the classifier (--initial-part blocks)."
+    : '';
+}
+
+function listed(problems: readonly string[], most = 20): string {
   const rest = problems.length - most;
   return problems.slice(0, most).join('; ') + (rest > 0 ? `; and ${rest} more` : '');
 }

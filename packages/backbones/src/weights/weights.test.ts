@@ -111,6 +111,20 @@ describe("PyTorch's state dicts", () => {
     expect(largestDifference(scoresOf(backbone, images()), logits)).toBeLessThan(1e-5);
   });
 
+  it('of a network with other names are listed beside the missing ones', () => {
+    const renamed = [...stateDict.tensors].map(([name, tensor]) => [name.replace('layer', 'stage'), tensor] as const);
+    const bytes = writeSafetensors({ tensors: new Map(renamed), metadata: {} });
+    expect(() => loadWeights(tinyResNet(), bytes)).toThrow(
+      /missing 'layer1\.0\.conv1\.weight' .*; and \d+ more; unexpected 'stage1\.0\./,
+    );
+  });
+
+  it('for other classes are reported with the way to load the rest', () => {
+    const bytes = changed(stateDict, { 'module.fc.weight': zeros([7, 4]), 'module.fc.bias': zeros([7]) });
+    expect(() => loadWeights(tinyResNet(), bytes)).toThrow(/\[7\] instead of .*part 'blocks' loads .*--initial-part/);
+    expect(loadWeights(tinyResNet(), bytes, 'x', { part: 'blocks' }).untouched).toContain('classifier');
+  });
+
   it('that do not match are reported in one error, and change nothing', () => {
     const backbone = tinyResNet();
     const before = scoresOf(backbone, images());
@@ -198,7 +212,7 @@ describe('our own weights files', () => {
     [
       'an unknown network',
       { backbone: { backbone: 'constructor' } },
-      /^x\.safetensors: its metadata 'localgrad' describes no network: Unknown backbone 'constructor'/,
+      /^x\.safetensors: its metadata 'localgrad' describes no network: Unknown backbone 'constructor'.* For a backbone of your own, pass 'factoryOf'/,
     ],
     ['a wide network', { backbone: { backbone: 'resnet8', width: 4096 } }, /description does not match its tensors/],
     ['wide images', { inputShape: [8, 8, 16_384] }, /description does not match its tensors/],

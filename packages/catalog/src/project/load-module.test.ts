@@ -1,3 +1,4 @@
+import { Script } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { unsupportedFile } from './load-module.js';
 
@@ -12,6 +13,16 @@ describe('unsupportedFile', () => {
     );
   });
 
+  it.each([
+    ['own.js', /^it is an ES module, .*Rename it to own\.mjs, or write "type": "module" into its package\.json\.$/],
+    ['own.cjs', /^it is an ES module, but Node takes it for CommonJS\. Rename it to own\.mjs\.$/],
+  ])('names the ending of ES modules for %s', (file, message) => {
+    // What Node throws for such a file.
+    const parse = () => new Script("import { join } from 'node:path';");
+    expect(parse).toThrow(SyntaxError);
+    expect(unsupportedFile(thrownBy(parse), `file:///study/${file}`)).toMatch(message);
+  });
+
   it('is silent about other files and errors', () => {
     const other = Object.assign(new TypeError('Unknown file extension ".yaml"'), {
       code: 'ERR_UNKNOWN_FILE_EXTENSION',
@@ -20,3 +31,11 @@ describe('unsupportedFile', () => {
     expect(unsupportedFile(new Error('it is broken'), 'file:///study/own.ts')).toBeUndefined();
   });
 });
+
+function thrownBy(call: () => unknown): unknown {
+  try {
+    return call();
+  } catch (error) {
+    return error;
+  }
+}

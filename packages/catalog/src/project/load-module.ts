@@ -62,8 +62,13 @@ function problemOf(name: string, cause: unknown, url: string): string {
   return isPlaced ? text : `${text}. The command 'node --check ${name}' shows the line`;
 }
 
-/** Why Node cannot import a TypeScript file, for messages; undefined for other files and causes. */
+/** Why Node cannot import a TypeScript file, or an ES module as CommonJS, for messages; undefined for other files and causes. */
 export function unsupportedFile(cause: unknown, url: string): string | undefined {
+  if (cause instanceof SyntaxError && cause.message === 'Cannot use import statement outside a module') {
+    const name = url.slice(url.lastIndexOf('/') + 1);
+    const other = name.endsWith('.js') ? ', or write "type": "module" into its package.json' : '';
+    return `it is an ES module, but Node takes it for CommonJS. Rename it to ${name.replace(/\.\w+$/, '')}.mjs${other}.`;
+  }
   if (errorCodeOf(cause) !== 'ERR_UNKNOWN_FILE_EXTENSION' || !/\.[mc]?tsx?$/.test(url)) return undefined;
   return `Node ${process.versions.node} runs no TypeScript. Compile it first, e.g. with npx tsc, and name the .js file.`;
 }

@@ -1,4 +1,5 @@
 import {
+  decoratedName,
   LocalgradError,
   type LocalLearningMethod,
   type MethodDecorator,
@@ -31,7 +32,7 @@ const deepRole = 'deep';
  */
 export function deepSupervision(of: LocalLearningMethod, options: DeepSupervisionOptions): LocalLearningMethod {
   const { after, head, weight } = readOptions(options);
-  const name = `deep-supervision(${of.name})`;
+  const { method: name } = decoratedName('deep-supervision', of);
   return {
     specVersion: 'v1',
     name,

@@ -4,6 +4,7 @@ import {
   type BlockReference,
   type BorrowedBlock,
   type DecoratorName,
+  decoratedName,
   formatReference,
   type HeadFactory,
   type HeadReference,
@@ -33,7 +34,7 @@ import { type LamOptions, type LamSettings, readLamOptions } from './options.js'
 export function lam(
   of: LocalLearningMethod,
   options: LamOptions = {},
-  used: DecoratorName = { decorator: 'lam', method: `lam(${of.name})` },
+  used: DecoratorName = decoratedName('lam', of),
 ): LocalLearningMethod {
   const settings = readLamOptions(options, used.decorator);
   const name = used.method;

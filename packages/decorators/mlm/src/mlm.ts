@@ -1,6 +1,7 @@
 import {
   at,
   type DecoratorName,
+  decoratedName,
   type HeadReference,
   LocalgradError,
   type LocalLearningMethod,
@@ -90,7 +91,7 @@ export const mlmOptionNames: readonly string[] = [
 export function mlm(
   of: LocalLearningMethod,
   options: MlmOptions = {},
-  used: DecoratorName = { decorator: 'mlm', method: `mlm(${of.name})` },
+  used: DecoratorName = decoratedName('mlm', of),
 ): LocalLearningMethod {
   const settings = readOptions(options, used.decorator);
   const name = used.method;

@@ -1,4 +1,5 @@
 import {
+  decoratedName,
   formatReference,
   type Head,
   type HeadContext,
@@ -50,7 +51,7 @@ const choices: readonly (readonly [name: keyof PffOptions, allowed: readonly str
  */
 export function pff(of: LocalLearningMethod, options: PffOptions = {}): LocalLearningMethod {
   const settings = readOptions(options);
-  const name = `pff(${of.name})`;
+  const { method: name } = decoratedName('pff', of);
   return {
     specVersion: 'v1',
     name,

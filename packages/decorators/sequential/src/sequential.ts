@@ -1,6 +1,7 @@
 import {
   at,
   type Clock,
+  decoratedName,
   LocalgradError,
   type LocalLearningMethod,
   type MethodDecorator,
@@ -26,7 +27,7 @@ export interface SequentialOptions {
  */
 export function sequential(of: LocalLearningMethod, options: SequentialOptions = {}): LocalLearningMethod {
   const { lengths } = readOptions(options);
-  const name = `sequential(${of.name})`;
+  const { method: name } = decoratedName('sequential', of);
   return {
     specVersion: 'v1',
     name,

@@ -88,6 +88,9 @@ export async function checkConfigs(
   throw new LocalgradError(first.error.code, lines.join('\n'), { problems: lines }, { cause: first.error });
 }
 
+/** Largest number of runs that an error lists. */
+const mostListed = 100;
+
 /** Results of other images than the ones that are named now must not stand beside new ones. */
 async function checkFinished(
   sweep: Sweep,
@@ -103,12 +106,13 @@ async function checkFinished(
     const differences = identity === undefined ? [] : await differencesInFolder(folder, identity);
     if (differences.length > 0) found.push(`'${task.name}' (${folder}): ${differences.join('; ')}`);
   }
-  const [first] = found;
-  if (first === undefined) return;
-  const others = found.length === 1 ? '' : `, and ${found.length - 1} more`;
+  if (found.length === 0) return;
+  // Each run with its folder, which has to be removed.
+  const lines = found.slice(0, mostListed);
+  if (found.length > mostListed) lines.push(`and ${found.length - mostListed} more`);
   throw new LocalgradError(
     'invalid-option',
-    `Finished runs had other inputs: ${first}${others}. Remove their folders to run them again, or use another ${option}.`,
+    `Finished runs had other inputs. Remove their folders to run them again, or use another ${option}:\n${lines.join('\n')}`,
     { folder: sweep.folder, runs: found },
   );
 }

@@ -149,7 +149,7 @@ describe('experiment file', () => {
     ],
     [
       'name: a\nfactors:\n  host: { d: { method: dgl } }\n',
-      /^e\.yaml:3:14: factors\.host\.d: expected text, or expected a number, or expected true or false; found \{"method":"dgl"\}$/,
+      /^e\.yaml:3:14: factors\.host\.d: expected text, or a number, or true or false; found \{"method":"dgl"\}$/,
     ],
     ['name: a\ngrid:\n  modules: [.nan, 2]\n', /^e\.yaml:3:13: modules: .*found NaN$/],
     ['name: a\nseeds: [1, -1]\n', /^e\.yaml:2:12: seeds\.1: .*≥ 0; found -1$/],
@@ -158,7 +158,22 @@ describe('experiment file', () => {
     ['name: a\ninclude:\n  - { name: b }\n  - { name: c, modules: x }\n', /^e\.yaml:4:25: modules: .*found "x"/],
     ['name: a\ninclude:\n  - { modules: 2 }\n', /^e\.yaml:3:5: .*needs a name/],
     ['name: a/b\n', /^e\.yaml:1:7: name: .*names a folder; found "a\/b"/],
-    ['name: a\nbase: { method: "{hots}" }\nfactors: { host: [x] }\n', /factor 'host' is used nowhere; write \{host\}/],
+    [
+      'name: a\nbase: { method: "{m}" }\nfactors: { m: [dgl, dgl(head: 1c2f)] }\n',
+      /^e\.yaml:3:21: factors\.m\.1: expected text.*; found \{"dgl\(head":"1c2f\)"\}; a value with a colon in it needs quotes/,
+    ],
+    [
+      'name: a\nbase: { method: "{m}" }\nfactors: { m: [dgl, mlm(dgl, window: 3)] }\n',
+      /factors\.m\.2: expected text.*; found \{"window":"3\)"\}; a value with a colon in it needs quotes: "dgl\(head: 1c2f\)"$/,
+    ],
+    [
+      'name: a\nbase: { method: mlaan({m}) }\nfactors: { m: [dgl] }\n',
+      /^e\.yaml:2:23: Unexpected flow-map-start at node end; a value with braces in it needs quotes: method: "mlaan\(\{host\}\)"/,
+    ],
+    [
+      'name: a\nbase: { method: "{hots}" }\nfactors: { host: [x] }\n',
+      /factor 'host' is used nowhere; write \{host\} into a text of 'base', in quotes: "\{host\}"$/,
+    ],
     [
       'name: a\nbase: { method: "{host} {x}" }\nfactors: { host: [y] }\n',
       /^e\.yaml:2:17: method: '\{host\} \{x\}' names \{x\}\. Allowed here: \{host\}/,

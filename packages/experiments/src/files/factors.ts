@@ -64,7 +64,7 @@ export function factorsOf(document: YamlDocument, input: ExperimentInput): Facto
       issues.push({
         path,
         isKey: true,
-        message: `factor '${name}' is used nowhere; write {${name}} into a text of 'base'`,
+        message: `factor '${name}' is used nowhere; write {${name}} into a text of 'base', in quotes: "{${name}}"`,
       });
     }
     if (kind === 'grid' && Object.hasOwn(input.factors, name)) {

@@ -1,4 +1,4 @@
-import type { Head, ParameterScope, Shape3 } from '@localgrad/core';
+import { type Head, type ParameterScope, rejectUnknownKeys, type Shape3 } from '@localgrad/core';
 import { dense } from '../blocks/dense.js';
 import { globalAveragePool } from '../blocks/global-average-pool.js';
 import { softmaxCrossEntropy } from '../losses/softmax-cross-entropy.js';
@@ -17,7 +17,9 @@ export interface ClassifierOptions {
 }
 
 /** The classifier of a residual network: global average pooling, `fc.weight` and `fc.bias`, cross-entropy. */
-export function createClassifier({ scope, inputShape, classes, name = 'classifier' }: ClassifierOptions): Head {
+export function createClassifier(options: ClassifierOptions): Head {
+  rejectUnknownKeys('createClassifier', options, ['scope', 'inputShape', 'classes', 'name']);
+  const { scope, inputShape, classes, name = 'classifier' } = options;
   return blockHead({
     name,
     blocks: [

@@ -99,6 +99,27 @@ describe('createScope', () => {
     expect(() => create('w', 3, ones)).toThrow(/has shape 3; allowed/);
   });
 
+  it.each<[string, unknown, RegExp]>([
+    [
+      'a number',
+      0.5,
+      /The initializer of parameter 'w' returned 0\.5; allowed: a Float32Array of 6 values, .*\[2, 3\]/,
+    ],
+    ['too few values', new Float32Array(2), /returned 2 values; allowed: a Float32Array of 6 values/],
+    [
+      'rows',
+      [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+      /returned 2 values; allowed/,
+    ],
+    ['a tensor', tf.zeros([2, 3]), /returned a tensor; allowed/],
+    ['nothing', undefined, /returned undefined; allowed/],
+  ])('names a parameter whose initializer returns %s', (_, values, message) => {
+    expect(() => createScope(1).parameter('w', [2, 3], () => values as Float32Array)).toThrow(message);
+  });
+
   it('leaves values 0 on request', () => {
     const scope = createScope(1, { zeros: true });
     expect([...scope.parameter('weight', [2, 2], ones).value.dataSync()]).toEqual([0, 0, 0, 0]);

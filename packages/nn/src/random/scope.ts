@@ -1,5 +1,13 @@
-import { type Initializer, LocalgradError, Parameter, type ParameterKind, type ParameterScope } from '@localgrad/core';
-import { tensor } from '@tensorflow/tfjs';
+import {
+  type Initializer,
+  LocalgradError,
+  memberOf,
+  Parameter,
+  type ParameterKind,
+  type ParameterScope,
+  shown,
+} from '@localgrad/core';
+import { Tensor, tensor } from '@tensorflow/tfjs';
 import { createRandom } from './random.js';
 
 const shownShape = (shape: unknown) => (Array.isArray(shape) ? `[${shape.map(String).join(', ')}]` : String(shape));
@@ -66,6 +74,7 @@ export function createScope(seed: number, options: ScopeOptions = {}): RootScope
       );
     }
     const values = zeros ? new Float32Array(size) : initializer(shape, createRandom(seed, fullName));
+    requireValues(fullName, values, shape, size);
     const parameter = new Parameter(fullName, tensor(values, [...shape], 'float32'), kind);
     parameters.set(fullName, parameter);
     return parameter;
@@ -79,4 +88,17 @@ export function createScope(seed: number, options: ScopeOptions = {}): RootScope
     };
   };
   return { ...scopeAt(''), all: () => parameters };
+}
+
+/** @throws LocalgradError `misuse` unless an initializer returned one value for each entry of the parameter */
+function requireValues(name: string, values: unknown, shape: readonly number[], size: number): void {
+  const isList = Array.isArray(values) || ArrayBuffer.isView(values);
+  const length = isList ? memberOf(values, 'length') : undefined;
+  if (length === size) return;
+  const given = values instanceof Tensor ? 'a tensor' : isList ? `${String(length)} values` : shown(values);
+  throw new LocalgradError(
+    'misuse',
+    `The initializer of parameter '${name}' returned ${given}; allowed: a Float32Array of ${size} values, one for each entry of shape ${shownShape(shape)}.`,
+    { parameter: name, shape },
+  );
 }

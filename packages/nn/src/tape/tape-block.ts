@@ -9,6 +9,8 @@ import {
   type Parameter,
   type ParameterScope,
   type Pass,
+  rejectUnknownKeys,
+  requireOption,
   type Shape3,
   sameShape,
   type Want,
@@ -16,9 +18,14 @@ import {
 import { clone, dispose, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { isTrained } from '../blocks/convolution-unit.js';
 import { evaluationPass, TrainingPass } from '../blocks/pass.js';
-import { callFunction, requireAlive, type TapeFunction, tensorOrObject } from './tape-function.js';
+import { callFunction, type TapeFunction, tensorOrObject } from './tape-function.js';
 import { Extras, tapeGradients } from './tape-gradients.js';
-import { type TapeContext, type TapeParameterOptions, TapeParameters } from './tape-parameters.js';
+import {
+  type TapeContext,
+  type TapeParameterOptions,
+  TapeParameters,
+  tapeParameterOptionNames,
+} from './tape-parameters.js';
 
 /** A block's output with its batch statistics. */
 export interface TapeOutput {
@@ -48,6 +55,17 @@ export interface TapeBlockOptions extends TapeParameterOptions {
   readonly tapeValues?: number;
 }
 
+const optionNames: readonly (keyof TapeBlockOptions)[] = [
+  ...tapeParameterOptionNames,
+  'name',
+  'inputShape',
+  'outputShape',
+  'fn',
+  'replicate',
+  'multiplyAccumulates',
+  'tapeValues',
+];
+
 /**
  * A block defined by a TensorFlow.js function and differentiated by the tape. Stores nothing between forward and
  * backward pass; each VJP runs the forward pass again.
@@ -68,11 +86,14 @@ class TapeBlock implements Block {
 
   constructor(options: TapeBlockOptions) {
     const { name, inputShape, outputShape } = options;
+    const where = `tapeBlock '${name}'`;
+    rejectUnknownKeys(where, options, optionNames);
+    requireOption(typeof options.fn === 'function', where, 'fn', options.fn, 'a function');
     this.name = name;
     this.inputShape = inputShape;
     this.outputShape = outputShape;
     this.#options = options;
-    this.#own = new TapeParameters(`tapeBlock '${name}'`, name, options);
+    this.#own = new TapeParameters(where, name, options);
     this.parameters = this.#own.parameters;
     this.statistics = this.#own.statistics;
     const cost = statedCost(options, this.parameters);
@@ -121,9 +142,8 @@ class TapeBlock implements Block {
   #run(x: Tensor4D, mode: Mode): TapeOutput & { readonly output: Tensor4D } {
     const values = this.#own.values();
     const context = this.#own.context(mode);
-    const from: TapeFunction = { where: `tapeBlock '${this.name}'`, option: 'fn' };
-    const called = callFunction(from, () => this.#options.fn(x, values, context));
-    requireAlive(from, { x, ...this.#own.named() });
+    const from: TapeFunction = { where: `tapeBlock '${this.name}'`, option: 'fn', parameters: this.parameters };
+    const called = callFunction(from, { x, ...this.#own.named() }, () => this.#options.fn(x, values, context));
     const returned = tensorOrObject<TapeOutput>(from, 'output', called);
     const { output: result, statistics } =
       'output' in returned ? returned : { output: returned, statistics: undefined };

@@ -1,4 +1,4 @@
-import { LocalgradError, messageOf, requireSynchronous } from '@localgrad/core';
+import { formatShape, LocalgradError, locatedMessageOf, requireSynchronous } from '@localgrad/core';
 import { Tensor } from '@tensorflow/tfjs';
 
 /** A function of the options of a tape block or head. */
@@ -9,22 +9,37 @@ export interface TapeFunction {
   readonly option: 'fn' | 'predict' | 'measure';
   /** Names of the targets that it may read; none for functions without targets. */
   readonly reads?: readonly string[];
+  /** Names and shapes of the parameters that it receives, in their order. */
+  readonly parameters: readonly { readonly name: string; readonly shape: readonly number[] }[];
 }
 
+/** Tensors that a function may read and must not dispose, with the words for them in messages. */
+export type Borrowed = Readonly<Record<string, unknown>>;
+
 /** Calls a function of the options. @throws LocalgradError `misuse` with its owner and the original error as the cause */
-export function callFunction<T>({ where, option, reads }: TapeFunction, call: () => T): T {
+export function callFunction<T>(from: TapeFunction, borrowed: Borrowed, call: () => T): T {
+  const { where, option, reads } = from;
   let returned: T;
   try {
     returned = call();
   } catch (error) {
     if (LocalgradError.isInstance(error)) throw error;
-    const targets =
-      reads === undefined ? '' : ` Targets that it may read: ${reads.join(', ') || 'none'} (option 'reads').`;
-    const problem = `${where}: ${option} threw "${messageOf(error)}".${targets}`;
+    // TensorFlow.js only says that a disposed tensor has no backend.
+    requireAlive(from, borrowed, error);
+    const problem = `${where}: ${option} failed: ${locatedMessageOf(error)}. ${argumentsOf(from)}`;
     throw new LocalgradError('misuse', problem, { where, option, reads }, { cause: error });
   }
   requireSynchronous(returned, `${where}: ${option}`);
+  requireAlive(from, borrowed);
   return returned;
+}
+
+/** What a function received: a misplaced or forgotten parameter is `undefined` in it. */
+function argumentsOf({ parameters, reads }: TapeFunction): string {
+  const weights = parameters.map(({ name, shape }) => `'${name}' of shape ${formatShape(shape)}`).join(', ') || 'none';
+  const targets =
+    reads === undefined ? '' : ` Targets that it may read: ${reads.join(', ') || 'none'} (option 'reads').`;
+  return `Parameters that it receives: ${weights}.${targets}`;
 }
 
 /**
@@ -63,13 +78,14 @@ export function requireTensor({ where, option }: TapeFunction, what: string, val
 }
 
 /** @throws LocalgradError `misuse` if a function disposed a tensor that it only borrows */
-export function requireAlive({ where, option }: TapeFunction, borrowed: Readonly<Record<string, Tensor>>): void {
-  const disposed = Object.entries(borrowed).find(([, { isDisposed }]) => isDisposed);
+function requireAlive({ where, option }: TapeFunction, borrowed: Borrowed, cause?: unknown): void {
+  const disposed = Object.entries(borrowed).find(([, value]) => value instanceof Tensor && value.isDisposed);
   if (disposed === undefined) return;
   throw new LocalgradError(
     'misuse',
     `${where}: ${option} disposed ${disposed[0]}, which it only borrows; tensors of the function are disposed automatically.`,
     { where, option },
+    { cause },
   );
 }
 

@@ -10,6 +10,8 @@ import {
   type HeadResult,
   LocalgradError,
   type Parameter,
+  rejectUnknownKeys,
+  requireOption,
   type Shape3,
   type Targets,
 } from '@localgrad/core';
@@ -18,9 +20,14 @@ import { isTrained } from '../blocks/convolution-unit.js';
 import { choiceOf } from '../heads/choice.js';
 import { classificationMetrics } from '../losses/classification-metrics.js';
 import { requireTarget } from '../losses/targets.js';
-import { callFunction, requireAlive, requireTensor, type TapeFunction, tensorOrObject } from './tape-function.js';
+import { type Borrowed, callFunction, requireTensor, type TapeFunction, tensorOrObject } from './tape-function.js';
 import { Extras, tapeGradients } from './tape-gradients.js';
-import { type TapeContext, type TapeParameterOptions, TapeParameters } from './tape-parameters.js';
+import {
+  type TapeContext,
+  type TapeParameterOptions,
+  TapeParameters,
+  tapeParameterOptionNames,
+} from './tape-parameters.js';
 
 /** Context that a head's function receives besides feature map, targets and parameters. */
 export interface TapeHeadContext extends TapeContext {
@@ -83,10 +90,17 @@ export interface TapeHeadOptions extends TapeParameterOptions {
 export function tapeHead(options: TapeHeadOptions): Head {
   const { name, inputShape, fn, predict, reads = ['labels'] } = options;
   const where = `tapeHead '${name}'`;
+  checkOptions(where, options);
   const own = new TapeParameters(where, name, options);
   const trained = own.parameters.filter(isTrained);
-  const lossFunction: TapeFunction = { where, option: 'fn', reads };
-  const measureFunction: TapeFunction = { where, option: 'measure', reads };
+  const lossFunction: TapeFunction = { where, option: 'fn', reads, parameters: own.parameters };
+  const measureFunction: TapeFunction = { where, option: 'measure', reads, parameters: own.parameters };
+
+  const borrowed = (h: Tensor4D, targets: Targets = {}): Borrowed => ({
+    h,
+    ...own.named(),
+    ...Object.fromEntries(reads.map((target) => [`the target '${target}'`, targets[target]])),
+  });
 
   const evaluate = (h: Tensor4D, targets: Targets, request: HeadRequest): HeadResult => {
     const { mode, weight, input, clock, labelSmoothing = 0 } = request;
@@ -96,10 +110,9 @@ export function tapeHead(options: TapeHeadOptions): Head {
     let statistics: readonly Tensor[] | undefined;
     const run = (): Scalar => {
       const values = own.values();
-      const returned = callFunction(lossFunction, () =>
+      const returned = callFunction(lossFunction, borrowed(h, targets), () =>
         fn(h, targets, values, { ...own.context(mode), clock, labelSmoothing }),
       );
-      requireAlive(lossFunction, { h, ...own.named() });
       const result = tensorOrObject<TapeLoss>(lossFunction, 'loss', returned);
       const { loss: value, terms: parts, statistics: batch } = 'loss' in result ? result : { loss: result };
       const loss = asScalar(lossFunction, 'a loss', value);
@@ -133,8 +146,10 @@ export function tapeHead(options: TapeHeadOptions): Head {
 
   const scoresOf = (h: Tensor4D, score: NonNullable<typeof predict>): Tensor =>
     tidy(() => {
-      const predictFunction: TapeFunction = { where, option: 'predict' };
-      const scores = callFunction(predictFunction, () => score(h, own.values(), own.context(evaluationMode)));
+      const predictFunction: TapeFunction = { where, option: 'predict', parameters: own.parameters };
+      const scores = callFunction(predictFunction, borrowed(h), () =>
+        score(h, own.values(), own.context(evaluationMode)),
+      );
       requireTensor(predictFunction, '', scores);
       return scores;
     });
@@ -147,7 +162,9 @@ export function tapeHead(options: TapeHeadOptions): Head {
       const found = options.measure;
       const context = own.context(evaluationMode);
       const metrics = tidy(() => {
-        const measured = callFunction(measureFunction, () => found(h, targets, own.values(), context));
+        const measured = callFunction(measureFunction, borrowed(h, targets), () =>
+          found(h, targets, own.values(), context),
+        );
         return Object.entries(measured ?? {}).map(
           ([metric, value]) => [metric, keep(clone(asScalar(measureFunction, `'${metric}'`, value)))] as const,
         );
@@ -176,6 +193,28 @@ export function tapeHead(options: TapeHeadOptions): Head {
     ...(predict === undefined ? {} : { predict: (h) => scoresOf(h, predict) }),
     ...choiceOf(options),
   };
+}
+
+const optionNames: readonly (keyof TapeHeadOptions)[] = [
+  ...tapeParameterOptionNames,
+  'name',
+  'inputShape',
+  'fn',
+  'reads',
+  'predict',
+  'measure',
+  'mainMetric',
+  'errorMetrics',
+  'multiplyAccumulates',
+  'tapeValues',
+];
+
+/** @throws LocalgradError `invalid-option` */
+function checkOptions(where: string, options: TapeHeadOptions): void {
+  rejectUnknownKeys(where, options, optionNames);
+  const { fn, reads = [] } = options;
+  requireOption(typeof fn === 'function', where, 'fn', fn, 'a function');
+  requireOption(Array.isArray(reads), where, 'reads', reads, "a list of targets, such as ['labels']");
 }
 
 const isScalar = (value: Tensor): value is Scalar => value.rank === 0;

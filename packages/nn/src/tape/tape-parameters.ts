@@ -2,12 +2,15 @@ import type { Mode } from '@localgrad/core';
 import {
   type Initializer,
   LocalgradError,
+  memberOf,
   type Parameter,
   type ParameterKind,
   type ParameterScope,
   type RandomSource,
+  requireOption,
+  shown,
 } from '@localgrad/core';
-import { add, mul, type Tensor, tidy } from '@tensorflow/tfjs';
+import { add, mul, Tensor, tidy } from '@tensorflow/tfjs';
 import { noiseRandom } from '../random/noise.js';
 
 /** A parameter to be created in the scope of a block or head. */
@@ -34,6 +37,8 @@ export interface TapeParameterOptions {
   /** Weight of a batch in the running averages; default 0.1. */
   readonly statisticsMomentum?: number;
 }
+
+export const tapeParameterOptionNames = ['scope', 'parameters', 'statistics', 'statisticsMomentum'] as const;
 
 /** Context that `fn` receives besides its input. */
 export interface TapeContext {
@@ -70,6 +75,8 @@ export class TapeParameters {
       }
       return scope.parameter(one.name, one.shape, one.initializer, kind);
     };
+    requireParameters(where, 'parameters', parameters);
+    requireParameters(where, 'statistics', statistics);
     this.parameters = parameters.map((one) => create(one, 'weight'));
     this.statistics = statistics.map((one) => create(one, 'statistic'));
     this.#where = where;
@@ -110,6 +117,20 @@ export class TapeParameters {
       if (value === undefined) return;
       statistic.assign(tidy(() => add(mul(statistic.value, kept), mul(value, 1 - kept))));
     });
+  }
+}
+
+/** @throws LocalgradError `invalid-option` unless all entries are parameters or declarations of parameters */
+function requireParameters(where: string, option: string, entries: unknown): void {
+  requireOption(Array.isArray(entries), where, option, entries, 'a list');
+  for (const [index, entry] of entries.entries()) {
+    if (typeof memberOf(entry, 'initializer') === 'function' || memberOf(entry, 'value') instanceof Tensor) continue;
+    const given = entry instanceof Tensor ? 'a tensor' : shown(entry);
+    throw new LocalgradError(
+      'invalid-option',
+      `${where}: entry ${index} of option '${option}' is ${given}; allowed: declarations { name, shape, initializer }, such as { name: 'bias', shape: [10], initializer: zeros } with zeros of @localgrad/nn/random, and what scope.parameter returns.`,
+      { where, option, index },
+    );
   }
 }
 

@@ -148,10 +148,16 @@ describe('tapeHead', () => {
     [
       'a missing target',
       (_h, { depth }) => tf.mean(depth as tf.Tensor),
-      /fn threw ".*Targets that it may read: labels/,
+      /fn failed: .*Parameters that it receives: 'w' of shape 2\. Targets that it may read: labels/,
     ],
-    ['operands that do not fit', (h) => tf.matMul(tf.mean(h, [1, 2]), tf.ones([5, 1])), /fn threw ".*matMul/],
+    [
+      'operands that do not fit',
+      (h) => tf.matMul(tf.mean(h, [1, 2]), tf.ones([5, 1])),
+      /fn failed: .*matMul.* \(tape\.test\.ts:\d+:\d+\)/,
+    ],
     ['a disposed input', (h) => h.dispose() ?? tf.scalar(1), /fn disposed h, which it only borrows/],
+    ['an input that it disposed', (h) => h.dispose() ?? tf.mean(h), /fn disposed h, which it only borrows/],
+    ['a disposed target', (h, { labels }) => labels?.dispose() ?? tf.mean(h), /fn disposed the target 'labels'/],
     ['a disposed weight', (h, _t, [w]) => w?.dispose() ?? tf.mean(h), /fn disposed 'w', which it only borrows/],
   ])('reports its name for %s', (_, fn, message) => {
     const parameters = [createScope(1).parameter('w', [2], ones)];
@@ -163,6 +169,29 @@ describe('tapeHead', () => {
     expect(failure).toMatch(message);
   });
 
+  it.each<[string, object, RegExp]>([
+    ['an unknown option', { read: ['labels'] }, /^Unknown option of tapeHead 'aux' 'read'/],
+    ['targets that are no list', { reads: 'labels' }, /option 'reads' is 'labels'; allowed: a list of targets/],
+    ['no function', { fn: undefined }, /option 'fn' is undefined; allowed: a function/],
+    ['parameters that are no list', { parameters: { w: 1 } }, /option 'parameters' is {"w":1}; allowed: a list/],
+    [
+      'the name of a parameter',
+      { parameters: ['w'] },
+      /entry 0 of option 'parameters' is 'w'; allowed: decl.*scope\.par/,
+    ],
+    [
+      'no initializer',
+      { parameters: [{ name: 'w', shape: [2] }] },
+      /entry 0 .* is {"name":"w","shape":\[2\]}; allowed/,
+    ],
+    ['a tensor as statistic', { statistics: [tf.zeros([2])] }, /entry 0 of option 'statistics' is a tensor; allowed/],
+    ['a variable', { parameters: [tf.variable(tf.zeros([2]))] }, /entry 0 of option 'parameters' is a tensor; allowed/],
+  ])('rejects %s when it is created', (_, options, message) => {
+    const create = () =>
+      tapeHead({ name: 'aux', inputShape: shape, fn: (h: tf.Tensor) => tf.mean(h), ...options } as never);
+    expect(reasonOf(create)).toMatch(message);
+  });
+
   it('keeps the original error as the cause', () => {
     const original = new Error('boom');
     const fail = () => {
@@ -171,7 +200,7 @@ describe('tapeHead', () => {
     const head = tapeHead({ name: 'aux', inputShape: shape, fn: fail, predict: fail });
     const h = tf.ones([3, ...shape]) as tf.Tensor4D;
     for (const call of [() => head.measure?.(h, targets()), () => head.predict?.(h)]) {
-      expect(call).toThrow(/tapeHead 'aux': (fn|predict) threw "boom"/);
+      expect(call).toThrow(/tapeHead 'aux': (fn|predict) failed: boom/);
       expect(call).toThrow(expect.objectContaining({ cause: original }));
     }
   });

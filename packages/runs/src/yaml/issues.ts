@@ -64,8 +64,8 @@ function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
 
 function describe(issue: z.core.$ZodIssue): string {
   if (issue.code !== 'invalid_union') return expectation(shortened(issue.message, 500));
-  const options = new Set(issue.errors.flat().map(describe));
-  return [...options].join(', or ');
+  const [first = '', ...others] = new Set(issue.errors.flat().map(describe));
+  return [first, ...others.map((other) => other.replace(/^expected /, ''))].join(', or ');
 }
 
 export function unknownKey(key: string, allowed: readonly string[]): string {
@@ -78,7 +78,15 @@ function found(value: unknown): string {
   if (value === null) return 'no value';
   // With double quotes, as in a file.
   if (typeof value === 'string') return printable(JSON.stringify(shortened(maskCredentials(value))));
-  return maskCredentials(shown(value));
+  const cure = isCutExpression(value) ? '; a value with a colon in it needs quotes: "dgl(head: 1c2f)"' : '';
+  return `${maskCredentials(shown(value))}${cure}`;
+}
+
+/** Whether YAML took a part of an expression for a key: `{"dgl(head": "1c2f)"}`, `{"window": "3)"}`. */
+function isCutExpression(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const isOpen = (text: string) => text.split('(').length !== text.split(')').length;
+  return Object.entries(value).some(([key, part]) => isOpen(key) || (typeof part === 'string' && isOpen(part)));
 }
 
 /** Types in a reader's words. */

@@ -96,8 +96,12 @@ function explainSyntax(message: string): string {
   if (first.startsWith('Source contains multiple documents')) {
     return "a file must contain one document; remove everything from the line '---' on";
   }
-  const isColon = first.startsWith('Nested mappings');
-  return isColon ? `${first}; a value with a colon in it needs quotes: method: "dgl(head: 1c2f)"` : first;
+  // In braces, the parser takes what follows a second colon for a list of indented lines.
+  const isColon =
+    first.startsWith('Nested mappings') || first.startsWith('Block collections are not allowed within flow');
+  if (isColon) return `${first}; a value with a colon in it needs quotes: method: "dgl(head: 1c2f)"`;
+  const isBrace = first.startsWith('Unexpected flow-map-start');
+  return isBrace ? `${first}; a value with braces in it needs quotes: method: "mlaan({host})"` : first;
 }
 
 /** Offset of the key, or of the value, that an issue is about. */

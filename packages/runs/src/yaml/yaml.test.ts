@@ -160,6 +160,15 @@ describe('encodings', () => {
     expect(await reading(Buffer.from(text.replaceAll('\n', '\r')))).toEqual({ epochs: 2, batch: 20 });
   });
 
+  it.each(['epochs: 2\nmethod: dgl(head: 1c2f)\n', 'epochs: { a: dgl(head: 1c2f) }\n'])(
+    'shows how to write a value with a colon (%j)',
+    async (given) => {
+      await expect(reading(Buffer.from(given))).rejects.toThrow(
+        /a value with a colon in it needs quotes: method: "dgl/,
+      );
+    },
+  );
+
   it("rejects a second document, in words that are not the parser's", async () => {
     await expect(reading(Buffer.from('epochs: 2\n---\nepochs: 3\n'))).rejects.toThrow(
       "run.yaml:2:1: a file must contain one document; remove everything from the line '---' on",
