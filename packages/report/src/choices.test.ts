@@ -192,6 +192,40 @@ describe('withChoices', () => {
     expect(mixed?.text).toMatch(/^Each condition .*; conditions do not choose from the same values\.$/);
   });
 
+  it('keeps a key as a factor of conditions that do not choose it', () => {
+    // As of a second sweep, which lists the values under `grid`.
+    const listed = study.conditions.slice(0, 4).map((one): Condition => {
+      const { setting: _, ...condition } = one;
+      return {
+        ...condition,
+        key: `listed-${one.key}`,
+        name: `grid: ${one.name}`,
+        labels: { ...one.labels, sweep: 'grid' },
+      };
+    });
+    const both = { ...study, factors: [...study.factors, 'sweep'], conditions: [...study.conditions, ...listed] };
+    const view = viewOf(both);
+    const rows = view.rows.slice(-4);
+    expect(rows.map(({ condition: { labels } }) => [labels.add, labels.learningRate])).toEqual([
+      ...[
+        ['none', '0.1'],
+        ['none', '0.03'],
+      ],
+      ...[
+        ['MLM', '0.1'],
+        ['MLM', '0.03'],
+      ],
+    ]);
+    expect(rows.map(({ toBaseline }) => toBaseline?.against)).toEqual([
+      ...[undefined, undefined],
+      ...listed.slice(0, 2).map(({ key }) => key),
+    ]);
+    const column = resultColumns(view).find(({ title }) => title === 'learningRate, chosen');
+    expect(rows.map((row) => column?.text(row))).toEqual(['–', '–', '–', '–']);
+    const sentence = findings(view).find(({ text }) => text.includes('may choose learningRate'));
+    expect(sentence?.text).toMatch(/^Each of 6 conditions may choose learningRate: /);
+  });
+
   it('leaves a study without choices as it is', () => {
     expect(withChoices(whole)).toEqual({ study: whole, choices: [] });
   });

@@ -44,8 +44,11 @@ export interface Choice {
 export function withChoices(study: Study): { readonly study: Study; readonly choices: readonly Choice[] } {
   const { tune = [] } = study;
   if (tune.length === 0) return { study, choices: [] };
-  const valuesOf = ({ labels }: Condition) =>
-    Object.fromEntries(tune.flatMap((name) => (labels[name] === undefined ? [] : [[name, labels[name]]])));
+  // Of several sweeps, some may list values of these keys as a factor, which are no choices.
+  const valuesOf = ({ setting, labels }: Condition) =>
+    Object.fromEntries(
+      tune.flatMap((name) => (setting === undefined || labels[name] === undefined ? [] : [[name, labels[name]]])),
+    );
   const selection = selectionOf(study.conditions);
   const chosen = new Map<string, Condition>();
   const choices = [...conditionsBySetting(study.conditions)].map(([setting, conditions]): Choice => {
@@ -74,12 +77,15 @@ export function withChoices(study: Study): { readonly study: Study; readonly cho
     });
     return { setting, candidates };
   });
+  const conditions = [...chosen.values()];
   const reference = choices.find(({ candidates }) => candidates.some(({ key }) => key === study.reference));
   return {
     study: {
       ...study,
-      factors: study.factors.filter((factor) => !tune.includes(factor)),
-      conditions: [...chosen.values()],
+      factors: study.factors.filter(
+        (factor) => !tune.includes(factor) || conditions.some(({ labels }) => labels[factor] !== undefined),
+      ),
+      conditions,
       reference: reference === undefined ? null : (chosen.get(reference.setting)?.key ?? null),
     },
     choices,
@@ -87,6 +93,7 @@ export function withChoices(study: Study): { readonly study: Study; readonly cho
 }
 
 function withoutLabels(condition: Condition, setting: string, tune: readonly string[]): Condition {
+  if (condition.setting === undefined) return condition;
   const labels = Object.entries(condition.labels).filter(([factor]) => !tune.includes(factor));
   return { ...condition, name: setting, labels: Object.fromEntries(labels) };
 }
