@@ -81,6 +81,8 @@ export interface StudyView {
   readonly finished: number;
   /** Number of requested runs, without those that were stopped early. */
   readonly wanted: number;
+  /** Number of runs that were stopped early, those of values that were not chosen included. */
+  readonly stopped: number;
   /** Effect of each value of the compared factor, averaged over all settings of the other factors. */
   readonly effects: readonly AverageEffect[];
   /** Number of tests against baselines, over which p values are adjusted. */
@@ -151,6 +153,7 @@ export function viewOf(whole: Study): StudyView {
         return condition.runs.length + missingSeeds(isChosen ? condition : judgedOf(condition)).length;
       }),
     ),
+    stopped: sum(whole.conditions.map(({ stopped = [] }) => stopped.length)),
     effects: averageEffects(study, 'testAccuracy', tested),
     tests: [...toBaseline.values()].filter(({ p }) => p !== null).length,
     combinations: rowPairs(rows, byPart),

@@ -134,7 +134,7 @@ export function worthTheirCost({ rows, metric }: StudyView): Finding[] {
     return [`by ${name}: ${listed(shown)}${isOpen}`];
   });
   const certainty = isTested
-    ? `✓: significantly ${metric.more} than every condition that costs no more (p < ${significance} after Holm's correction for all such pairs). Conditions that are not named are significantly ${metric.less} than one that costs no more.`
+    ? `✓: the only one at the lowest cost, or significantly ${metric.more} than every condition that costs no more (p < ${significance} after Holm's correction for all such pairs). Conditions that are not named are significantly ${metric.less} than one that costs no more.`
     : 'no difference is tested, which takes several runs per condition.';
   return [
     {

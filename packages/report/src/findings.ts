@@ -11,7 +11,7 @@ import { counted, listed, seedsOf } from './text/wording.js';
 export function findings(view: StudyView): Finding[] {
   if (view.finished === 0) {
     return [
-      { text: `No run has finished yet; ${counted(view.wanted, 'run')} planned.`, details: [] },
+      { text: `No run has finished yet; ${counted(view.wanted + view.stopped, 'run')} planned.`, details: [] },
       ...stoppedEarly(view),
       ...unreadable(view),
     ];
@@ -33,14 +33,14 @@ export function findings(view: StudyView): Finding[] {
   ];
 }
 
-function unfinished({ rows, finished, wanted }: StudyView): Finding[] {
+function unfinished({ rows, finished, wanted, stopped }: StudyView): Finding[] {
   if (finished === wanted) return [];
   const counts = rows.map(finishedRuns);
   const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
   const each = fewest === most ? String(fewest) : `${fewest} to ${most}`;
   return [
     {
-      text: `The study is incomplete: ${finished} of ${counted(wanted, 'run')} have finished, ${each} per condition. Missing and failed runs are omitted from every mean; column 'missing_seeds' of results.csv lists them.`,
+      text: `The study is incomplete: ${finished} of ${counted(wanted + stopped, 'run')} have finished, ${each} per condition. Missing and failed runs are omitted from every mean; column 'missing_seeds' of results.csv lists them.`,
       details: [],
     },
   ];
