@@ -24,7 +24,8 @@ export function choices({ study, selection, choices: all, metric }: StudyView): 
       : `best mean on ${selection} images, by the metric that its runs name,`;
   const lists = new Set(open.map(({ candidates }) => JSON.stringify(candidates.map(({ values }) => values))));
   const who = open.length === all.length ? 'Each condition' : `Each of ${counted(open.length, 'condition')}`;
-  const [conditions, verb] = lists.size === 1 ? ['all conditions', 'choose'] : ['conditions', 'do not choose'];
+  const everyone = open.length === all.length ? 'all conditions' : 'all of them';
+  const [conditions, verb] = lists.size === 1 ? [everyone, 'choose'] : ['conditions', 'do not choose'];
   const how =
     selection === 'test'
       ? `The choice is made on the test set, so these means are biased upward; ${conditions}`

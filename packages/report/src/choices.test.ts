@@ -181,7 +181,7 @@ describe('withChoices', () => {
     const other = study.conditions.filter(({ name }) => !name.endsWith('recomputed, learningRate 0.03'));
     const some = findings(viewOf({ ...study, conditions: other })).find(({ text }) => text.includes('may choose'));
     expect(some?.text).toMatch(
-      /^Each of 5 conditions may choose learningRate: .*; all conditions choose from the same values\.$/,
+      /^Each of 5 conditions may choose learningRate: .*; all of them choose from the same values\.$/,
     );
     expect(some?.details).toHaveLength(5);
     const [first, ...rest] = study.conditions as [Condition, ...Condition[]];
