@@ -26,4 +26,11 @@ it('does not contain a point that costs more and is better only by rounding', ()
   expect(same.y).toBeGreaterThan(least.y);
   expect(paretoFront([same, least])).toEqual([least]);
   expect(paretoFront([{ ...same, x: 1 }, least])).toHaveLength(2);
+  expect(
+    paretoFront([
+      { x: 0.3, y: 2 },
+      { x: 0.1 + 0.2, y: 3 },
+      { x: 0.3, y: 4 },
+    ]),
+  ).toEqual([{ x: 0.3, y: 4 }]);
 });
