@@ -23,10 +23,10 @@ export function helpOfValues(view: StudyView): Finding[] {
         text: isTested
           ? `${answer(
               value,
-              differences.map((one) => verdictOf(one, metric)),
+              differences.map((one) => (one.p === null ? 'untested' : verdictOf(one, metric))),
               averageVerdict(value, view),
             )}, compared with ${baseline}, all else equal (p < ${significance} after Holm's correction for ${counted(tests, 'test')}).`
-          : `${value} against ${baseline}, all else equal: not tested, as one side has fewer than two runs or no run differs.`,
+          : `${value} against ${baseline}, all else equal: not tested, which takes two runs on each side and results that vary between seeds.`,
         details: [...averageOf(value, view), ...settings],
       },
     ];
@@ -34,10 +34,23 @@ export function helpOfValues(view: StudyView): Finding[] {
 }
 
 /** @param average verdict on the mean over all settings: many weak effects may add up to a clear one */
-function answer(value: string, verdicts: readonly Verdict[], average: Verdict): string {
+function answer(value: string, verdicts: readonly (Verdict | 'untested')[], average: Verdict): string {
   const count = verdicts.length;
-  const better = verdicts.filter((verdict) => verdict === 'better').length;
-  const worse = verdicts.filter((verdict) => verdict === 'worse').length;
+  const numberOf = (one: Verdict | 'untested') => verdicts.filter((verdict) => verdict === one).length;
+  const [better, worse, open, untested] = [
+    numberOf('better'),
+    numberOf('worse'),
+    numberOf('open'),
+    numberOf('untested'),
+  ];
+  const elsewhere =
+    open > 0 && untested > 0
+      ? `, no difference shown in ${open}, not tested in ${untested}`
+      : open > 0
+        ? ', no difference shown elsewhere'
+        : untested > 0
+          ? ', not tested elsewhere'
+          : '';
   const where = (part: number) =>
     count === 1
       ? ''
@@ -45,12 +58,14 @@ function answer(value: string, verdicts: readonly Verdict[], average: Verdict): 
         ? ` in ${count === 2 ? 'both' : `all ${count}`} settings`
         : ` in ${part} of ${count} settings`;
   if (better === 0 && worse === 0) {
+    if (average === 'open' && untested > 0)
+      return `${value}: no difference shown in ${open} of ${count} settings, not tested elsewhere`;
     if (average === 'open') return `${value}: no difference shown${count === 1 ? '' : ` in any of ${count} settings`}`;
     return `${value} ${average === 'better' ? 'helps' : 'hurts'} on average over ${count} settings, though no single one shows it`;
   }
-  if (worse === 0) return `${value} helps${where(better)}${better < count ? ', no difference shown elsewhere' : ''}`;
-  if (better === 0) return `${value} hurts${where(worse)}${worse < count ? ', no difference shown elsewhere' : ''}`;
-  return `${value} depends on the setting: it helps${where(better)} and hurts in ${worse}`;
+  if (worse === 0) return `${value} helps${where(better)}${elsewhere}`;
+  if (better === 0) return `${value} hurts${where(worse)}${elsewhere}`;
+  return `${value} depends on the setting: it helps${where(better)} and hurts in ${worse}${elsewhere}`;
 }
 
 function averageVerdict(value: string, { effects, metric }: StudyView): Verdict {
@@ -65,7 +80,8 @@ function averageOf(value: string, { effects, metric }: StudyView): string[] {
   if (effect === undefined || effect.settings < 2 || effect.test === null) return [];
   const { test, settings, seeds, adjustedP } = effect;
   const difference = differenceText({ mean: test.difference, low: test.low, high: test.high, p: adjustedP }, metric);
-  const family = adjustedP === null ? '' : `, Holm over ${counted(effects.length, 'average')}`;
+  const tests = effects.filter((one) => one.adjustedP !== null).length;
+  const family = adjustedP === null ? '' : `, Holm over ${counted(tests, 'average')}`;
   return [
     `average over ${settings} settings: ${difference}, paired by seed (${counted(seeds.length, 'seed')}${family})`,
   ];
@@ -75,6 +91,7 @@ function averageOf(value: string, { effects, metric }: StudyView): string[] {
 export function combinedWithParts(view: StudyView): Finding[] {
   const { study, combinations, metric } = view;
   const factor = study.compare?.factor ?? '';
+  const tests = combinations.filter(({ difference }) => difference.p !== null).length;
   const groups = new Map<string, RowPair[]>();
   for (const pair of combinations) {
     const value = pair.row.condition.labels[factor] ?? '';
@@ -87,11 +104,12 @@ export function combinedWithParts(view: StudyView): Finding[] {
       const own = pairs.filter(({ other }) => other.condition.labels[factor] === part);
       const count = (verdict: Verdict) =>
         own.filter(({ difference }) => verdictOf(difference, metric) === verdict).length;
-      return `better than ${part} alone in ${count('better')} of ${counted(own.length, 'setting')}${count('worse') > 0 ? `, worse in ${count('worse')}` : ''}`;
+      const untested = own.filter(({ difference }) => difference.p === null).length;
+      return `better than ${part} alone in ${count('better')} of ${counted(own.length, 'setting')}${count('worse') > 0 ? `, worse in ${count('worse')}` : ''}${untested > 0 ? `, not tested in ${untested}` : ''}`;
     });
     return [
       {
-        text: `${value} is ${listed(outcomes)} (p < ${significance} after Holm's correction for ${counted(combinations.length, 'test')}).`,
+        text: `${value} is ${listed(outcomes)} (p < ${significance} after Holm's correction for ${counted(tests, 'test')}).`,
         details: pairs.map(
           ({ row, other, difference }) =>
             `${settingOf(row, view)}, against ${other.condition.labels[factor]}: ${differenceText(difference, metric)}`,

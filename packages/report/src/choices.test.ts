@@ -1,4 +1,4 @@
-import type { Condition, Study } from '@localgrad/experiments';
+import type { Condition, FinishedRun, Study } from '@localgrad/experiments';
 import { accuracyMetric } from '@localgrad/train';
 import { describe, expect, it } from 'vitest';
 import { withChoices } from './choices.js';
@@ -147,6 +147,83 @@ describe('withChoices', () => {
     expect(viewOf(lost as Study).wanted).toBe(30);
     expect(viewOf(lost as Study).finished).toBeLessThan(30);
     expect(others).toHaveLength(3);
+  });
+
+  it('chooses nothing before there is a result', () => {
+    const [first] = study.conditions;
+    const unrun = study.conditions.map((one) => (one.setting === first?.setting ? { ...one, runs: [] } : one));
+    const view = viewOf({ ...study, conditions: unrun });
+    expect(view.choices[0]?.candidates.map(({ isChosen }) => isChosen)).toEqual([false, false]);
+    const column = resultColumns(view).find(({ title }) => title === 'learningRate, chosen');
+    expect(view.rows.map((row) => column?.text(row))).toEqual(['–', ...rates.slice(1)]);
+    const sentence = findings(view).find(({ text }) => text.startsWith('Each condition may choose learningRate'));
+    expect(sentence?.details[0]).toBe('DGL, K = 4: 0.1 –; 0.03 –');
+    const reference = { ...study, reference: first?.key ?? null, conditions: unrun };
+    expect(viewOf(reference).reference?.condition.key).toBe(first?.key);
+  });
+
+  it('marks means that omit diverged or stopped runs, and gives their numbers of runs', () => {
+    const [first, ...others] = study.conditions as [Condition, ...Condition[]];
+    const [diverged, stopped, ...rest] = first.runs as [FinishedRun, FinishedRun, ...FinishedRun[]];
+    const fewer: Condition = {
+      ...first,
+      runs: [{ ...diverged, summary: { ...diverged.summary, status: 'diverged' } }, ...rest],
+      stopped: [{ folder: '', seed: stopped.seed, epoch: 1, testAccuracy: 0.1, reason: 'worse' }],
+    };
+    const view = viewOf({ ...study, conditions: [fewer, ...others] });
+    expect(view.choices[0]?.candidates.map(({ omitted }) => omitted)).toEqual([2, 0]);
+    const sentence = findings(view).find(({ text }) => text.startsWith('Each condition may choose learningRate'));
+    expect(sentence?.text).toMatch(/Means marked with † omit runs that diverged or were stopped early\.$/);
+    expect(sentence?.details[0]).toMatch(/^DGL, K = 4: 0\.1 [\d.]+\s% † with 2 runs.*; 0\.03 [\d.]+\s% with 4 runs/);
+  });
+
+  it('says which conditions choose, and whether from the same values', () => {
+    const other = study.conditions.filter(({ name }) => !name.endsWith('recomputed, learningRate 0.03'));
+    const some = findings(viewOf({ ...study, conditions: other })).find(({ text }) => text.includes('may choose'));
+    expect(some?.text).toMatch(
+      /^Each of 5 conditions may choose learningRate: .*; all of them choose from the same values\.$/,
+    );
+    expect(some?.details).toHaveLength(5);
+    const [first, ...rest] = study.conditions as [Condition, ...Condition[]];
+    const faster = { ...first, labels: { ...first.labels, learningRate: '1' } };
+    const mixed = findings(viewOf({ ...study, conditions: [faster, ...rest] })).find(({ text }) =>
+      text.includes('may choose'),
+    );
+    expect(mixed?.text).toMatch(/^Each condition .*; conditions do not choose from the same values\.$/);
+  });
+
+  it('keeps a key as a factor of conditions that do not choose it', () => {
+    // As of a second sweep, which lists the values under `grid`.
+    const listed = study.conditions.slice(0, 4).map((one): Condition => {
+      const { setting: _, ...condition } = one;
+      return {
+        ...condition,
+        key: `listed-${one.key}`,
+        name: `grid: ${one.name}`,
+        labels: { ...one.labels, sweep: 'grid' },
+      };
+    });
+    const both = { ...study, factors: [...study.factors, 'sweep'], conditions: [...study.conditions, ...listed] };
+    const view = viewOf(both);
+    const rows = view.rows.slice(-4);
+    expect(rows.map(({ condition: { labels } }) => [labels.add, labels.learningRate])).toEqual([
+      ...[
+        ['none', '0.1'],
+        ['none', '0.03'],
+      ],
+      ...[
+        ['MLM', '0.1'],
+        ['MLM', '0.03'],
+      ],
+    ]);
+    expect(rows.map(({ toBaseline }) => toBaseline?.against)).toEqual([
+      ...[undefined, undefined],
+      ...listed.slice(0, 2).map(({ key }) => key),
+    ]);
+    const column = resultColumns(view).find(({ title }) => title === 'learningRate, chosen');
+    expect(rows.map((row) => column?.text(row))).toEqual(['–', '–', '–', '–']);
+    const sentence = findings(view).find(({ text }) => text.includes('may choose learningRate'));
+    expect(sentence?.text).toMatch(/^Each of 6 conditions may choose learningRate: /);
   });
 
   it('leaves a study without choices as it is', () => {

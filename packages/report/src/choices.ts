@@ -9,6 +9,7 @@ import {
   selectionOf,
 } from '@localgrad/experiments';
 import { accuracyMetric } from '@localgrad/train';
+import { isDiverged } from './comparison/diverged.js';
 import { type Estimate, estimateOf } from './estimates.js';
 
 /** A setting of a study with the values that it could choose from. */
@@ -21,7 +22,10 @@ export interface Choice {
     readonly key: string;
     /** `{ learningRate: '0.1' }` */
     readonly values: Readonly<Record<string, string>>;
+    /** False for all of them before any has a result. */
     readonly isChosen: boolean;
+    /** Runs that could have made the choice, but diverged or were stopped early: the means omit them. */
+    readonly omitted: number;
     /** Test accuracy after the last epoch over the runs that make the choice, without diverged ones; null without others. */
     readonly testAccuracy: Estimate | null;
     /** Validation accuracy of the same runs, if it makes the choice. */
@@ -40,21 +44,28 @@ export interface Choice {
 export function withChoices(study: Study): { readonly study: Study; readonly choices: readonly Choice[] } {
   const { tune = [] } = study;
   if (tune.length === 0) return { study, choices: [] };
-  const valuesOf = ({ labels }: Condition) =>
-    Object.fromEntries(tune.flatMap((name) => (labels[name] === undefined ? [] : [[name, labels[name]]])));
+  // Of several sweeps, some may list values of these keys as a factor, which are no choices.
+  const valuesOf = ({ setting, labels }: Condition) =>
+    Object.fromEntries(
+      tune.flatMap((name) => (setting === undefined || labels[name] === undefined ? [] : [[name, labels[name]]])),
+    );
   const selection = selectionOf(study.conditions);
   const chosen = new Map<string, Condition>();
   const choices = [...conditionsBySetting(study.conditions)].map(([setting, conditions]): Choice => {
     const judged = conditions.map((condition) => condition.runs.filter(({ seed }) => isChoosingSeed(condition, seed)));
     const index = bestCandidate(judged, selection);
     const metric = commonMetric(judged.flat());
+    const hasResult = judged.some((runs) => lastValues(runs, selection, metric).length > 0);
     const candidates = conditions.map((condition, place) => {
-      const isChosen = place === index;
-      if (isChosen) chosen.set(setting, withoutLabels(condition, setting, tune));
+      // Before there is a result, the first one stands for the setting.
+      if (place === index) chosen.set(setting, withoutLabels(condition, setting, tune));
+      const diverged = (judged[place] ?? []).filter(isDiverged);
+      const stopped = (condition.stopped ?? []).filter(({ seed }) => isChoosingSeed(condition, seed));
       return {
         key: condition.key,
         values: valuesOf(condition),
-        isChosen,
+        isChosen: hasResult && place === index,
+        omitted: diverged.length + stopped.length,
         testAccuracy: estimateOf(lastValues(judged[place] ?? [], 'test', accuracyMetric)),
         ...(selection === 'test'
           ? {}
@@ -66,19 +77,23 @@ export function withChoices(study: Study): { readonly study: Study; readonly cho
     });
     return { setting, candidates };
   });
+  const conditions = [...chosen.values()];
   const reference = choices.find(({ candidates }) => candidates.some(({ key }) => key === study.reference));
   return {
     study: {
       ...study,
-      factors: study.factors.filter((factor) => !tune.includes(factor)),
-      conditions: [...chosen.values()],
-      reference: reference?.candidates.find(({ isChosen }) => isChosen)?.key ?? null,
+      factors: study.factors.filter(
+        (factor) => !tune.includes(factor) || conditions.some(({ labels }) => labels[factor] !== undefined),
+      ),
+      conditions,
+      reference: reference === undefined ? null : (chosen.get(reference.setting)?.key ?? null),
     },
     choices,
   };
 }
 
 function withoutLabels(condition: Condition, setting: string, tune: readonly string[]): Condition {
+  if (condition.setting === undefined) return condition;
   const labels = Object.entries(condition.labels).filter(([factor]) => !tune.includes(factor));
   return { ...condition, name: setting, labels: Object.fromEntries(labels) };
 }

@@ -75,12 +75,14 @@ export interface StudyView {
   readonly choices: readonly Choice[];
   readonly rows: readonly ConditionRow[];
   readonly reference: ConditionRow | null;
-  /** End-to-end training with activation recomputation, if the study has it. */
+  /** The reference with activation recomputation, if the study has it. */
   readonly recomputed: ConditionRow | null;
   /** Number of finished runs, diverged ones and those of values that were not chosen included. */
   readonly finished: number;
   /** Number of requested runs, without those that were stopped early. */
   readonly wanted: number;
+  /** Number of runs that were stopped early, those of values that were not chosen included. */
+  readonly stopped: number;
   /** Effect of each value of the compared factor, averaged over all settings of the other factors. */
   readonly effects: readonly AverageEffect[];
   /** Number of tests against baselines, over which p values are adjusted. */
@@ -143,7 +145,7 @@ export function viewOf(whole: Study): StudyView {
     choices,
     rows,
     reference: rows.find(({ isReference }) => isReference) ?? null,
-    recomputed: rows.find((row) => !row.isReference && isRecomputed(row)) ?? null,
+    recomputed: recomputedOf(rows, whole.tune ?? []),
     finished: sum(whole.conditions.map(({ runs }) => runs.length)),
     wanted: sum(
       whole.conditions.map((condition) => {
@@ -151,6 +153,7 @@ export function viewOf(whole: Study): StudyView {
         return condition.runs.length + missingSeeds(isChosen ? condition : judgedOf(condition)).length;
       }),
     ),
+    stopped: sum(whole.conditions.map(({ stopped = [] }) => stopped.length)),
     effects: averageEffects(study, 'testAccuracy', tested),
     tests: [...toBaseline.values()].filter(({ p }) => p !== null).length,
     combinations: rowPairs(rows, byPart),
@@ -207,10 +210,10 @@ function differenceOf({ against, welch, adjustedP, effect }: ConditionComparison
   return { against, mean: difference, low, high, p: adjustedP, hedgesG: effect?.hedgesG ?? null };
 }
 
-/** Values that a condition chose, by factor. */
+/** Values that a condition chose, by factor; none before there is a result. */
 export function chosenOf({ condition }: ConditionRow, { choices }: StudyView): Readonly<Record<string, string>> {
   const candidates = choices.flatMap((choice) => choice.candidates);
-  return candidates.find(({ key }) => key === condition.key)?.values ?? {};
+  return candidates.find(({ key, isChosen }) => isChosen && key === condition.key)?.values ?? {};
 }
 
 /** Labels of a condition except one factor, e.g. `host DGL, modules 8`; may be empty. */
@@ -232,6 +235,21 @@ export function finishedRuns({ condition, diverged }: ConditionRow): number {
   return condition.runs.length + diverged.length;
 }
 
-function isRecomputed(row: ConditionRow): boolean {
-  return isEndToEnd(row) && row.condition.config.memory === 'recompute';
+/** Keys of a config that change the memory and the time of end-to-end training, but not its result. */
+const costKeys: readonly string[] = ['memory', 'memoryBudget', 'modules', 'partition'];
+
+/** @param tune keys whose values conditions choose */
+function recomputedOf(rows: readonly ConditionRow[], tune: readonly string[]): ConditionRow | null {
+  const reference = rows.find(({ isReference }) => isReference);
+  if (reference === undefined || !isEndToEnd(reference)) return null;
+  const trainingOf = ({ condition: { config } }: ConditionRow) =>
+    JSON.stringify(
+      Object.entries(config)
+        .filter(([key]) => ![...costKeys, ...tune].includes(key))
+        .sort(),
+    );
+  const isRecomputed = (row: ConditionRow) => isEndToEnd(row) && row.condition.config.memory === 'recompute';
+  return (
+    rows.find((row) => row !== reference && isRecomputed(row) && trainingOf(row) === trainingOf(reference)) ?? null
+  );
 }

@@ -12,12 +12,13 @@ import {
   verdictOf,
 } from './finding.js';
 import { frontierOf } from './frontier.js';
-import { bytes, capital, counted, duration, listed, operations, times } from './text/wording.js';
+import { bytes, capital, counted, decimals, duration, listed, operations, times } from './text/wording.js';
 
 /** Costs of conditions relative to the reference, and to the reference with activation recomputation. */
 export function costs(view: StudyView): Finding[] {
   const { rows, reference, recomputed, metric } = view;
-  if (reference === null) return [];
+  // Without a result of the reference, nothing has a cost relative to it.
+  if (reference === null || reference.peakBytes === null) return [];
   const against = [reference, ...(recomputed === null ? [] : [recomputed])];
   const byValue = rowsOf(view).map(({ value, rows: own }) => ({ name: value, rows: own }));
   const groups =
@@ -78,13 +79,14 @@ const mostScatter = 0.25;
 
 function rangeOf(values: readonly number[]): string {
   const [least, most] = [Math.min(...values), Math.max(...values)];
-  return least.toFixed(2) === most.toFixed(2) ? times(least) : `${least.toFixed(2)} to ${times(most)}`;
+  return decimals(least) === decimals(most) ? times(least) : `${decimals(least)} to ${times(most)}`;
 }
 
 /** Each condition against the best other one that needs no more compute. */
 export function equalCompute(view: StudyView): Finding[] {
   const { rivals, study, metric } = view;
   const factor = study.compare?.factor ?? '';
+  const baseline = study.compare?.baseline ?? '';
   const details = rowsOf(view).flatMap(({ value }) => {
     const own = rivals.filter(({ row }) => row.condition.labels[factor] === value);
     if (own.length === 0) return [];
@@ -105,7 +107,7 @@ export function equalCompute(view: StudyView): Finding[] {
   if (details.length === 0) return [];
   return [
     {
-      text: `At equal compute: each condition against the ${metric.most} other condition of this study whose whole run, with its own schedule, needs no more compute (tolerance 5 %).`,
+      text: `At equal compute: each condition with another value than ${baseline} against the ${metric.most} other condition of this study whose whole run, with its own schedule, needs no more compute (tolerance 5 %).`,
       details,
     },
   ];
@@ -116,22 +118,23 @@ export function worthTheirCost({ rows, metric }: StudyView): Finding[] {
   const tested = rows.filter(({ last }) => last !== null);
   if (tested.length < 2) return [];
   const fronts = costKinds.map((kind) => ({ ...kind, ...frontierOf(tested, kind.amountOf, metric.metric) }));
-  const details = fronts.flatMap(({ name, amountOf, wordsOf, front, certain, beaten, tests }) => {
+  const isTested = fronts.some(({ tests }) => tests > 0);
+  const details = fronts.flatMap(({ name, amountOf, wordsOf, front, certain, beaten }) => {
     if (front.length === 0) return [];
     const shown = front.map((row) => {
-      const mark = tests > 0 && certain.includes(row) ? ' ✓' : '';
+      const mark = isTested && certain.includes(row) ? ' ✓' : '';
       return `${row.condition.name} (${wordsOf(amountOf(row) ?? 0)}, ${metric.value(row.last?.mean ?? null)})${mark}`;
     });
     const open = tested.filter((row) => !front.includes(row) && !beaten.some((one) => one.row === row));
     // Names of conditions may contain commas.
     const isOpen =
-      tests === 0 || open.length === 0
+      !isTested || open.length === 0
         ? ''
         : `. May belong to it: ${open.map(({ condition }) => condition.name).join('; ')}`;
     return [`by ${name}: ${listed(shown)}${isOpen}`];
   });
-  const certainty = fronts.some(({ tests }) => tests > 0)
-    ? `✓: significantly ${metric.more} than every condition that costs no more (p < ${significance} after Holm's correction for all such pairs). Conditions that are not named are significantly ${metric.less} than one that costs no more.`
+  const certainty = isTested
+    ? `✓: the only one at the lowest cost, or significantly ${metric.more} than every condition that costs no more (p < ${significance} after Holm's correction for all such pairs). Conditions that are not named are significantly ${metric.less} than one that costs no more.`
     : 'no difference is tested, which takes several runs per condition.';
   return [
     {

@@ -31,9 +31,11 @@ export function differenceText(
 /** Number of conditions to list, the best first. */
 export const mostShown = 5;
 
-/** Rows by the compared metric, the best first. */
+/** Rows by the compared metric, the best first; those without a value last. */
 export function bestFirst(rows: readonly ConditionRow[], { metric }: MetricWords): ConditionRow[] {
-  return [...rows].sort((a, b) => advantage(metric, b.last?.mean ?? 0, a.last?.mean ?? 0));
+  const worst = metric.lowerIsBetter ? Infinity : -Infinity;
+  const meanOf = ({ last }: ConditionRow) => last?.mean ?? worst;
+  return [...rows].sort((a, b) => (meanOf(a) === meanOf(b) ? 0 : advantage(metric, meanOf(b), meanOf(a))));
 }
 
 /** Values of the compared factor including the baseline, in the order of the study. */

@@ -1,19 +1,17 @@
-import type { Study } from '@localgrad/experiments';
-import { accuracyMetric } from '@localgrad/train';
 import { combinedWithParts, helpOfValues } from './answers.js';
+import { choices } from './choice-finding.js';
 import { finishedRuns, type StudyView } from './condition-rows.js';
 import { costs, equalCompute, worthTheirCost } from './cost-findings.js';
 import type { Finding } from './finding.js';
 import { reach } from './reach-finding.js';
 import { omissionMark } from './results-table.js';
-import { wordsOf } from './text/metric-words.js';
 import { counted, listed, seedsOf } from './text/wording.js';
 
 /** The results of the study in sentences. */
 export function findings(view: StudyView): Finding[] {
   if (view.finished === 0) {
     return [
-      { text: `No run has finished yet; ${counted(view.wanted, 'run')} planned.`, details: [] },
+      { text: `No run has finished yet; ${counted(view.wanted + view.stopped, 'run')} planned.`, details: [] },
       ...stoppedEarly(view),
       ...unreadable(view),
     ];
@@ -24,7 +22,7 @@ export function findings(view: StudyView): Finding[] {
     ...stoppedEarly(view),
     ...unreadable(view),
     ...differentMetrics(view),
-    ...chosen(view),
+    ...choices(view),
     ...withoutTestSet(view),
     ...helpOfValues(view),
     ...combinedWithParts(view),
@@ -35,14 +33,14 @@ export function findings(view: StudyView): Finding[] {
   ];
 }
 
-function unfinished({ rows, finished, wanted }: StudyView): Finding[] {
+function unfinished({ rows, finished, wanted, stopped }: StudyView): Finding[] {
   if (finished === wanted) return [];
   const counts = rows.map(finishedRuns);
   const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
   const each = fewest === most ? String(fewest) : `${fewest} to ${most}`;
   return [
     {
-      text: `The study is incomplete: ${finished} of ${counted(wanted, 'run')} have finished, ${each} per condition. Missing and failed runs are listed under Runs and omitted from every mean.`,
+      text: `The study is incomplete: ${finished} of ${counted(wanted + stopped, 'run')} have finished, ${each} per condition. Missing and failed runs are omitted from every mean; column 'missing_seeds' of results.csv lists them.`,
       details: [],
     },
   ];
@@ -57,41 +55,6 @@ function differentMetrics({ chosenBy, metric }: StudyView): Finding[] {
       details: [],
     },
   ];
-}
-
-/** The number of values is the same for all conditions. */
-function chosen({ study, selection, choices, metric }: StudyView): Finding[] {
-  const { tune = [] } = study;
-  if (choices.length === 0) return [];
-  const over = choosingSeeds(study);
-  const how =
-    selection === 'test'
-      ? 'The choice is made on the test set, so these means are biased upward; all'
-      : 'The choice is made on held-out training images, so the test set chooses nothing. All';
-  return [
-    {
-      text: `Each condition may choose ${listed(tune)}: the report shows the value with the ${metric.metric.lowerIsBetter ? 'lowest' : 'highest'} mean ${selection} ${metric.name} after the last epoch${over}. ${how} conditions choose from the same values.`,
-      details: choices.map(({ setting, candidates }) => {
-        const words = candidates.map((candidate) => {
-          const { values, testAccuracy, validationAccuracy = testAccuracy, isChosen } = candidate;
-          const { name, value } = candidate.metric ?? { ...accuracyMetric, value: validationAccuracy };
-          const result = wordsOf({ ...metric.metric, name }).value(value?.mean ?? null);
-          return `${Object.values(values).join(', ')} ${result}${isChosen ? ' (chosen)' : ''}`;
-        });
-        return `${setting}: ${words.join('; ')}`;
-      }),
-    },
-  ];
-}
-
-/** Empty if all seeds make the choices. Of several sweeps, each setting may have seeds of its own. */
-function choosingSeeds({ conditions }: Study): string {
-  const isSome = conditions.some(({ seeds, tuneSeeds = seeds }) => seeds.some((seed) => !tuneSeeds.includes(seed)));
-  if (!isSome) return '';
-  const sets = conditions.flatMap(({ tuneSeeds }) => (tuneSeeds === undefined ? [] : [seedsOf(tuneSeeds)]));
-  const [only = '', another] = new Set(sets);
-  const which = another === undefined ? only : 'the seeds that have run with each of its values';
-  return ` with ${which}; other seeds have run with that value only`;
 }
 
 function withoutTestSet({ rows }: StudyView): Finding[] {

@@ -3,6 +3,7 @@ import { paretoFront } from './charts/pareto.js';
 import { comparePairs } from './comparison/compare-conditions.js';
 import type { ConditionRow } from './condition-rows.js';
 import { confidence, significance } from './estimates.js';
+import { roundedDifference } from './rounded.js';
 
 /** Where conditions stand with the compared metric on one axis and a cost on the other. */
 export interface Frontier {
@@ -31,7 +32,7 @@ export function frontierOf(
   });
   const pairs = points.flatMap((point) =>
     points
-      .filter((other) => other !== point && other.x <= point.x)
+      .filter((other) => other !== point && roundedDifference(other.x, point.x) <= 0)
       .map((other) => ({ row: point.row, other: other.row })),
   );
   const compared = comparePairs(

@@ -11,6 +11,7 @@ import { findings } from './findings.js';
 import { frontierOf } from './frontier.js';
 import { syntheticStudy } from './study.fixture.js';
 import { studyResults } from './study-results.js';
+import { runsCsv } from './text/csv.js';
 import { writeReport } from './write-report.js';
 
 const loss: Metric = { name: 'loss', lowerIsBetter: true };
@@ -115,6 +116,17 @@ describe('comparisons by another metric', () => {
     expect(onFront(losses)).toEqual(onFront(study));
   });
 
+  it('have no value of it for stopped runs that another metric judged', () => {
+    const [first, ...rest] = losses.conditions as [Condition, ...Condition[]];
+    const stop = { folder: '', seed: 3, epoch: 1, testAccuracy: 0.25, reason: 'worse' };
+    const judged = { ...stop, seed: 2, testAccuracy: null, metric: { name: 'loss', test: 1.75 } };
+    const stopped = { ...first, runs: first.runs.slice(0, 1), stopped: [judged, stop] };
+    const [header = '', , ...lines] = runsCsv(viewOf({ ...losses, conditions: [stopped, ...rest] })).split('\n');
+    const place = header.split(',').indexOf('best_test_loss');
+    // The name contains a comma.
+    expect(lines.slice(0, 2).map((line) => line.split(',')[place + 1])).toEqual(['1.75', '']);
+  });
+
   it('have differences of its values', () => {
     const [ours, theirs] = [studyResults(losses), studyResults(study)];
     expect(ours.metric).toEqual(loss);
@@ -149,6 +161,22 @@ describe('comparisons by another metric', () => {
     const sentence = findings(viewOf(tuned(losses))).find(({ text }) => text.startsWith('Each condition may choose'));
     expect(sentence?.text).toContain('the lowest mean test loss after the last epoch');
     expect(sentence?.details[0]).toMatch(/^one: 0 1\.\d+; 1 1\.\d+/);
+  });
+
+  it('say by what values are chosen where settings name different metrics', () => {
+    const both = [...losses.conditions.slice(0, 2), ...study.conditions.slice(2, 4)];
+    const conditions = both.map((condition, index): Condition => {
+      return { ...condition, setting: index < 2 ? 'one' : 'two', labels: { rate: String(index % 2) } };
+    });
+    const view = viewOf({ ...study, tune: ['rate'], factors: ['rate'], conditions, compare: null, reference: null });
+    const sentence = findings(view).find(({ text }) => text.startsWith('Each condition may choose'));
+    expect(sentence?.text).toContain(
+      'the value with the best mean on test images, by the metric that its runs name, after',
+    );
+    expect(sentence?.details).toEqual([
+      expect.stringMatching(/: 0 1\.\d{3}.*; 1 1\.\d{3}/),
+      expect.stringMatching(/: 0 \d\d\.\d\d\s%.*; 1 \d\d\.\d\d\s%/),
+    ]);
   });
 
   it('fall back on accuracy for runs of different metrics, and say so', () => {

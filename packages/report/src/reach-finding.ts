@@ -24,14 +24,11 @@ export function reach(view: StudyView): Finding[] {
   const reached = metric.metric.lowerIsBetter ? { most: high } : { least: low };
   const there = sameLength.filter((row) => isThere(row, reached));
   const ofValues = rowsOf(view).flatMap(({ value, rows: all }) => {
-    const own = all.filter((row) => row !== reference);
-    if (own.length === 0) return [];
-    const tested = own.filter(({ last }) => last !== null);
-    const [nearest] = bestFirst(tested, metric);
-    const close =
-      nearest === undefined ? '' : `; nearest: ${settingOf(nearest, view)}, ${toReference(nearest, metric)}`;
+    const own = all.filter((row) => sameLength.includes(row));
+    const [best] = bestFirst(own, metric);
+    if (best === undefined) return [];
     return [
-      `${value}: ${tested.filter((row) => isThere(row, reached)).length} of ${counted(tested.length, 'setting')}${close}`,
+      `${value}: ${own.filter((row) => isThere(row, reached)).length} of ${counted(own.length, 'setting')}; best: ${settingOf(best, view)}, ${toReference(best, metric)}`,
     ];
   });
   const others = study.compare === null ? bestFirst(local, metric).slice(0, mostShown) : withoutValue(view, local);

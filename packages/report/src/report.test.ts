@@ -84,7 +84,7 @@ describe('the report of a study', () => {
     expect(made.html).toMatch(
       /End to end reaches 8\d\.\d\d\u00a0% \(95 % CI .* 3 runs\)\. \d of 8 local conditions with the same number of epochs/,
     );
-    expect(made.html).toMatch(/none: \d of 2 settings; nearest: host \w+, modules 4, [+−]\d\.\d\d/);
+    expect(made.html).toMatch(/none: \d of 2 settings; best: host \w+, modules 4, [+−]\d\.\d\d/);
     expect(made.html).toContain('end to end recomputed: 0.35\u00a0× the memory, 1.3');
     expect(made.html).toMatch(
       /MLAAN: \d\.\d\d\u00a0× the memory, \d\.\d\d to \d\.\d\d\u00a0× the time and \d\.\d\d\u00a0× the compute of end to end;/,
@@ -174,7 +174,7 @@ describe('incomplete studies', () => {
   it('state that one seed has no interval and no test', async () => {
     const { html, results } = await report(syntheticStudy({ hosts: ['DGL'], modules: [4], epochs: 3, seeds: 1 }));
     expect(html).toContain('with one run. Without an interval');
-    expect(html).toContain('not tested, as one side has fewer than two runs');
+    expect(html).toContain('not tested, which takes two runs on each side and results that vary between seeds.');
     expect(html).toContain(
       'From the lowest cost to the highest; no difference is tested, which takes several runs per condition.',
     );

@@ -15,7 +15,6 @@ import { type Accuracy, accuracyOf, confidence, type Estimate } from './estimate
 import type { Finding } from './finding.js';
 import { findings } from './findings.js';
 import { presentable } from './presentable.js';
-import { sum } from './sum.js';
 
 /** One finished run. Bytes, seconds, accuracies in [0, 1]. */
 export interface RunResult {
@@ -117,7 +116,7 @@ export function studyResults(study: Study): StudyResults {
     conditions: view.rows.map((row) => conditionResult(row, view)),
     choices: view.choices,
     finished: view.finished,
-    runs: view.wanted + sum(study.conditions.map(({ stopped = [] }) => stopped.length)),
+    runs: view.wanted + view.stopped,
     problems,
   };
 }

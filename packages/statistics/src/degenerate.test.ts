@@ -50,6 +50,28 @@ describe('constant samples', () => {
   });
 });
 
+describe('samples that differ only by rounding', () => {
+  const rounded = [0.1 + 0.2, 0.3, 0.3];
+
+  it('do not vary', () => {
+    expect(rounded[0]).not.toBe(rounded[1]);
+    expect(meanInterval(rounded)).toMatchObject({ standardDeviation: 0 });
+    expect(welchTest(rounded, [0.5, 0.5, 0.5])).toEqual({ difference: expect.closeTo(-0.2, 12), ...untested });
+    expect(hedgesG(rounded, [0.5, 0.5, 0.5])).toEqual({ cohensD: null, hedgesG: null });
+  });
+
+  it('have equal means in any order', () => {
+    const one = [0.1, 0.2, 0.4];
+    const other = one.toReversed();
+    expect(meanInterval(one).mean).not.toBe(meanInterval(other).mean);
+    expect(welchTest(one, other)).toMatchObject({ difference: 0, statistic: 0, p: 1 });
+    expect(pairedTest(one, other).difference).toBe(0);
+    expect(hedgesG(one, other).hedgesG).toBe(0);
+    // Small numbers are not rounding.
+    expect(welchTest([1e-20, 2e-20], [3e-20, 5e-20]).difference).toBeCloseTo(-2.5e-20, 30);
+  });
+});
+
 describe('bootstrapInterval', () => {
   const values = [0.1, 0.5, 0.2, 0.9, 0.4];
 

@@ -1,5 +1,5 @@
 import { gammaRatio } from './gamma-ratio.js';
-import { meanOf, requireSample, varianceOf } from './sample.js';
+import { differenceOfMeans, requireSample, varianceOf } from './sample.js';
 
 /** Difference of two means in standard deviations. */
 export interface EffectSize {
@@ -22,7 +22,7 @@ export function hedgesG(a: readonly number[], b: readonly number[]): EffectSize 
   const degreesOfFreedom = a.length + b.length - 2;
   const pooled = ((a.length - 1) * varianceOf(a) + (b.length - 1) * varianceOf(b)) / degreesOfFreedom;
   if (pooled === 0) return { cohensD: null, hedgesG: null };
-  const cohensD = (meanOf(a) - meanOf(b)) / Math.sqrt(pooled);
+  const cohensD = differenceOfMeans(a, b) / Math.sqrt(pooled);
   const correction = gammaRatio((degreesOfFreedom - 1) / 2) / Math.sqrt(degreesOfFreedom / 2);
   return { cohensD, hedgesG: cohensD * correction };
 }

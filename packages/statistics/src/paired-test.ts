@@ -1,4 +1,4 @@
-import { meanOf, requireConfidence, requireSample, requireThat, varianceOf } from './sample.js';
+import { differenceOfMeans, requireConfidence, requireSample, requireThat, varianceOf } from './sample.js';
 import { type DifferenceTest, tested, untested } from './welch-test.js';
 
 /**
@@ -23,11 +23,9 @@ export function pairedTest(
     `pairedTest: 'a' has ${a.length} values and 'b' has ${b.length}; both need the same number.`,
   );
   const differences = a.map((value, index) => value - (b[index] ?? Number.NaN));
-  const difference = meanOf(differences);
+  const difference = differenceOfMeans(a, b);
   if (differences.length < 2) return untested(difference, confidence);
-  const deviation = Math.sqrt(varianceOf(differences));
-  // 0.3 − 0.2 and 0.2 − 0.1 are different doubles, but not a spread.
-  const rounding = 4 * Number.EPSILON * Math.max(...[...a, ...b].map(Math.abs));
-  if (deviation <= rounding) return untested(difference, confidence);
+  const deviation = Math.sqrt(varianceOf(differences, [...a, ...b]));
+  if (deviation === 0) return untested(difference, confidence);
   return tested(difference, deviation / Math.sqrt(differences.length), differences.length - 1, confidence);
 }

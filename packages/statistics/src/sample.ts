@@ -27,10 +27,27 @@ export function meanOf(values: readonly number[]): number {
   return origin + values.reduce((sum, value) => sum + (value - origin), 0) / values.length;
 }
 
-/** Unbiased variance (divisor n − 1) of two or more values. */
-export function varianceOf(values: readonly number[]): number {
+/**
+ * Unbiased variance (divisor n − 1) of two or more values; exactly zero if they vary only by rounding: 0.3 − 0.2 and 0.2 − 0.1 are
+ * different doubles, but not a spread.
+ *
+ * @param operands numbers that the values were computed from, which determine the rounding; default: the values
+ */
+export function varianceOf(values: readonly number[], operands: readonly number[] = values): number {
   const mean = meanOf(values);
-  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
+  return Math.sqrt(variance) <= roundingOf(operands) ? 0 : variance;
+}
+
+/** Difference of the means, first minus second; exactly zero if they differ only by rounding, as with values in another order. */
+export function differenceOfMeans(a: readonly number[], b: readonly number[]): number {
+  const difference = meanOf(a) - meanOf(b);
+  return Math.abs(difference) <= roundingOf([...a, ...b]) ? 0 : difference;
+}
+
+/** Differences up to this size may be rounding errors of sums. */
+function roundingOf(values: readonly number[]): number {
+  return 4 * Number.EPSILON * values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }
 
 export function intervalAround(center: number, halfWidth: number): Interval {

@@ -1,4 +1,4 @@
-import { intervalAround, meanOf, requireConfidence, requireSample, varianceOf } from './sample.js';
+import { differenceOfMeans, intervalAround, requireConfidence, requireSample, varianceOf } from './sample.js';
 import { criticalValue, twoSidedTail } from './student-t.js';
 
 /** Result of a test of the difference of two means. Everything except the difference is null if no test is possible. */
@@ -34,7 +34,7 @@ export function welchTest(
   requireSample('welchTest', 'a', a);
   requireSample('welchTest', 'b', b);
   requireConfidence('welchTest', confidence);
-  const difference = meanOf(a) - meanOf(b);
+  const difference = differenceOfMeans(a, b);
   if (a.length < 2 || b.length < 2) return untested(difference, confidence);
   const errorA = varianceOf(a) / a.length;
   const errorB = varianceOf(b) / b.length;

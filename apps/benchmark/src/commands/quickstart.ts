@@ -11,13 +11,18 @@ const defaultFolder = 'localgrad-quickstart';
 /** The comparison as a table. */
 export function renderQuickstart({ runs, dataset, totalSeconds, report, counts }: QuickstartReport): string {
   const [first] = runs;
-  const seeds = Math.max(0, ...runs.map((run) => run.seeds.length));
+  const numbers = runs.map((run) => run.seeds.length);
+  const [fewest, most] = [Math.min(...numbers), Math.max(0, ...numbers)];
+  const diverged = counts.finished - numbers.reduce((sum, number) => sum + number, 0);
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
-  const points = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(100 * value).toFixed(1)}`;
+  const points = (value: number) => {
+    const text = Math.abs(100 * value).toFixed(1);
+    return `${value < 0 && text !== '0.0' ? '−' : '+'}${text}`;
+  };
   const setting =
     `${dataset.name}: ${dataset.trainImages} training and ${dataset.testImages} test images, ` +
     `${first?.config.backbone} of width ${first?.config.width}, ${first?.config.epochs} epochs, ` +
-    `${seeds === 1 ? 'one seed' : `mean of ${seeds} seeds`}`;
+    `${most === 1 ? 'one seed' : `mean of ${fewest < most ? `${fewest} to ${most}` : most} seeds`}`;
   const rows = runs.map((run) => {
     const ratio = run.isReference ? null : run.relativeToBackprop;
     return [
@@ -52,6 +57,7 @@ export function renderQuickstart({ runs, dataset, totalSeconds, report, counts }
       : [
           `Not finished: ${unfinished.map(([status, count]) => `${count} ${status}`).join(', ')}. Run again to resume.`,
         ]),
+    ...(diverged > 0 ? [`${diverged} of ${counts.finished} runs diverged; the means omit them.`] : []),
     `Report: ${report}   (${formatSeconds(totalSeconds)} in total)`,
   ].join('\n');
 }

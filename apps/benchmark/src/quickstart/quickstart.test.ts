@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openSweep } from '@localgrad/experiments';
+import { type FinishedRun, openSweep, type Study } from '@localgrad/experiments';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommandLine } from '../command-line.js';
 import { renderQuickstart } from '../commands/quickstart.js';
 import { quickstartExperiment } from './experiment.js';
 import { type QuickstartReport, quickstart } from './quickstart.js';
+import { type MethodResult, quickstartResults } from './results.js';
 
 /** Of one epoch on 200 images with seed 1, without relaxed SIMD; the bits changed last with decision 14. */
 const golden = [
@@ -131,6 +132,39 @@ describe('quickstart', () => {
     expect(text).toContain(`Report: ${result.report}`);
     const counts = { ...result.counts, failed: 1 };
     expect(renderQuickstart({ ...result, counts })).toContain('Not finished: 1 failed. Run again to resume.');
+    expect(text).not.toContain('diverged');
+    const [first, second, ...rest] = result.runs as [MethodResult, MethodResult, ...MethodResult[]];
+    const close = { accuracy: -0.0001, memory: 1, time: 1 };
+    const more = [
+      { ...first, seeds: [...first.seeds, ...first.seeds] },
+      { ...second, relativeToBackprop: close },
+      ...rest,
+    ];
+    const finished = { ...result.counts, finished: 6 };
+    const uneven = renderQuickstart({ ...result, runs: more, counts: finished });
+    expect(uneven).toContain('mean of 1 to 2 seeds');
+    expect(uneven).toContain('+0.0 points');
+    expect(uneven).toContain('1 of 6 runs diverged; the means omit them.');
+  });
+});
+
+describe('quickstartResults', () => {
+  const run = (seed: number, testAccuracy: number, status = 'finished') => {
+    const amounts = { peakBytes: 100 * seed, seconds: seed, cost: { predictedPeakBytes: 9 } };
+    const summary = { status, testAccuracy, ...amounts, epochs: [], objectives: [], backend: 'wasm', runId: 'r' };
+    return { seed, folder: '/nowhere', summary, environment: null } as unknown as FinishedRun;
+  };
+
+  it('omits diverged runs from means, as reports do', async () => {
+    const { conditions, seeds } = await quickstartExperiment(tiny);
+    const runs = [[run(1, 0.5), run(3, 0.1, 'diverged')], [run(1, 0.25), run(2, 0.75)], [run(1, 0.1, 'diverged')], []];
+    const study = { conditions: conditions.map((one, index) => ({ ...one, seeds, runs: runs[index] ?? [] })) };
+    const results = await quickstartResults({ ...study, reference: conditions[0]?.key ?? null } as unknown as Study);
+    expect(results.runs.map((one) => [one.testAccuracy, one.peakBytes, one.seconds, one.seeds.length])).toEqual([
+      [0.5, 100, 1, 1],
+      [0.5, 200, 1.5, 2],
+    ]);
+    expect(results.runs[1]?.relativeToBackprop).toEqual({ accuracy: 0, memory: 2, time: 1.5 });
   });
 });
 

@@ -16,7 +16,7 @@ export interface SeedResult {
   readonly trainingLoss: readonly { readonly step: number; readonly loss: number }[];
 }
 
-/** A condition over all seeds: mean accuracy and seconds, highest peak. */
+/** A condition over all seeds without the diverged ones: mean accuracy and seconds, highest peak. */
 export interface MethodResult {
   readonly method: string;
   /** Name of the condition. */
@@ -44,12 +44,13 @@ export interface QuickstartResults {
     readonly imageShape: readonly number[];
     readonly classes: number;
   };
-  /** Conditions with a finished run, end-to-end training first. */
+  /** Conditions with a finished run that did not diverge, end-to-end training first. */
   readonly runs: readonly MethodResult[];
 }
 
 /** The numbers of the study in the shape of `localgrad quickstart --json`. */
-export async function quickstartResults({ conditions, reference }: Study): Promise<QuickstartResults> {
+export async function quickstartResults({ conditions: all, reference }: Study): Promise<QuickstartResults> {
+  const conditions = all.map((condition) => ({ ...condition, runs: condition.runs.filter(isResult) }));
   const isReference = ({ key }: Condition) => key === reference;
   const ordered = [...conditions.filter(isReference), ...conditions.filter((condition) => !isReference(condition))];
   const whole = totalsOf(conditions.find(isReference)?.runs ?? []);
@@ -94,6 +95,11 @@ export async function quickstartResults({ conditions, reference }: Study): Promi
     },
     runs,
   };
+}
+
+/** As reports: runs that diverged are not results. */
+function isResult({ summary }: FinishedRun): boolean {
+  return summary.status !== 'diverged';
 }
 
 function totalsOf(runs: readonly FinishedRun[]) {

@@ -38,9 +38,10 @@ export async function measureSpeed(
       const { batches, testBatches: _, ...rest } = run.options;
       const few = { ...batches, batchesPerEpoch: steps, epoch: () => firstOf(batches.epoch(0), steps) };
       await train({ ...rest, batches: few });
-      const { seconds } = await train({ ...rest, batches: few });
-      const share = (steps * config.batch) / (data.train.size * config.epochs);
-      return seconds / (costs.work * share);
+      const { seconds, epochs } = await train({ ...rest, batches: few });
+      // Of these steps: those of another phase may have another work.
+      const perImage = epochs[0]?.multiplyAccumulatesPerImage ?? costs.work / (data.train.size * config.epochs);
+      return seconds / (perImage * Math.min(steps * config.batch, data.train.size));
     } finally {
       run.dispose();
     }

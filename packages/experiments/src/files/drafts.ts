@@ -1,6 +1,7 @@
 import type { ConfigIssue, YamlDocument } from '@localgrad/runs';
 import type { ExperimentInput } from './experiment-schema.js';
 import { combinations, type Factor, type Level, tunedFactors } from './factors.js';
+import { plainName } from './plain-name.js';
 import { type Sample, samplesOf } from './search.js';
 
 /** A condition before its config is resolved, with the place in the file that each key comes from. */
@@ -43,10 +44,14 @@ function gridDrafts(document: YamlDocument, input: ExperimentInput, factors: rea
   const isLeftOut = (labels: Readonly<Record<string, string>>) =>
     input.exclude.some((rule) => Object.entries(rule).every(([name, label]) => labels[name] === String(label)));
   const samples = samplesOf(document, input);
-  return combinations(factors).flatMap((levels) => {
+  const drafts = combinations(factors).flatMap((levels) => {
     const labels = Object.fromEntries(levels.map(({ factor, label }) => [factor.name, label]));
     return isLeftOut(labels) ? [] : samples.map((sample) => gridDraft(input, levels, labels, sample));
   });
+  if (drafts.length > 0) return drafts;
+  const rest = input.include.length === 0 ? '' : ' beside the included conditions';
+  const message = `nothing is left to run${rest}: every combination is excluded`;
+  return document.fail([{ path: ['exclude'], isKey: true, message }]);
 }
 
 function gridDraft(
@@ -80,13 +85,15 @@ function gridDraft(
 
 /** The conditions beside the grid. */
 function includeDrafts(document: YamlDocument, input: ExperimentInput): Draft[] {
-  return input.include.map(({ name, ...config }, index): Draft => {
-    if (typeof name !== 'string' || name === '') {
-      const message = `an included condition needs a name; found ${JSON.stringify(name) ?? 'none'}`;
+  return input.include.map(({ name: given, ...config }, index): Draft => {
+    // A number is a name like any other: `name: 2024`.
+    const name = ['string', 'number', 'boolean'].includes(typeof given) ? String(given) : '';
+    if (plainName(name) === '') {
+      const message = `an included condition needs a name; found ${JSON.stringify(given) ?? 'none'}`;
       document.fail([{ path: ['include', index], isKey: false, isComplete: true, message }]);
     }
     return {
-      name: name as string,
+      name,
       labels: {},
       config: { ...input.base, ...config },
       texts: {},
@@ -96,6 +103,11 @@ function includeDrafts(document: YamlDocument, input: ExperimentInput): Draft[] 
 }
 
 function checkLabels(document: YamlDocument, input: ExperimentInput, factors: readonly Factor[]): void {
+  const empty = input.exclude.findIndex((rule) => Object.keys(rule).length === 0);
+  if (empty !== -1) {
+    const message = 'an empty rule excludes every combination; name factors with their labels, or remove it';
+    document.fail([{ path: ['exclude', empty], isKey: false, isComplete: true, message }]);
+  }
   const issues = input.exclude.flatMap((rule, index) =>
     Object.entries(rule).flatMap(([name, label]): ConfigIssue[] => {
       const message = labelProblem(factors, name, String(label));
@@ -109,7 +121,7 @@ function checkLabels(document: YamlDocument, input: ExperimentInput, factors: re
 export function labelProblem(factors: readonly Factor[], name: string, label: string): string | undefined {
   const factor = factors.find((candidate) => candidate.name === name);
   if (factor === undefined)
-    return `there is no factor '${name}'. Allowed: ${factors.map((each) => each.name).join(', ')}`;
+    return `there is no factor '${name}'. Allowed: ${factors.map((each) => each.name).join(', ') || "none, without 'factors' and 'grid'"}`;
   const labels = factor.levels.map((level) => level.label);
   return labels.includes(label) ? undefined : `factor '${name}' has no value '${label}'. Allowed: ${labels.join(', ')}`;
 }

@@ -84,11 +84,14 @@ export const experimentSchema = z.strictObject({
   compare: z
     .strictObject({
       factor: z.string().describe('factor whose values are compared'),
-      baseline: z.string().describe('label of the value that the others are tested against'),
+      baseline: scalar.transform(String).describe('label of the value that the others are tested against'),
     })
     .optional()
     .describe('which comparison the report makes, within equal values of all other factors'),
-  reference: z.string().optional().describe('name of the included condition that stands for end-to-end training'),
+  reference: scalar
+    .transform(String)
+    .optional()
+    .describe('name of the included condition that stands for end-to-end training'),
   earlyStopping: z
     .strictObject({
       rule: z.literal('median').default('median'),

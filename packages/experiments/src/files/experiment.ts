@@ -16,8 +16,9 @@ import { nestedKeys, ownKeyOf } from './experiment-keys.js';
 import { type ExperimentInput, experimentKeys, experimentSchema } from './experiment-schema.js';
 import { type Factor, factorsOf } from './factors.js';
 import { withOverrides } from './overrides.js';
+import { plainName } from './plain-name.js';
 import { searchFactors, textRanges } from './search.js';
-import { seedsOf } from './seeds.js';
+import { rejectSeedTexts, seedsOf } from './seeds.js';
 import { placesIn as bracesIn, fill, longestText, placeProblem } from './templates.js';
 
 /** What one run's config may hold: the schema of the program that runs it. */
@@ -82,6 +83,7 @@ export interface ParseOptions {
 export async function parseExperiment(text: string, file: string, options: ParseOptions): Promise<Experiment> {
   const document = withOverrides(parseYaml(text, file, experimentKeys), options.overrides ?? []);
   const nested = (path: readonly PropertyKey[]) => nestedKeys[String(path[0])] ?? experimentKeys;
+  rejectSeedTexts(document);
   const input = validate(document, experimentSchema, nested);
   checkKeys(document, input, options.schema);
   checkCount(document, input);
@@ -95,11 +97,6 @@ export async function parseExperiment(text: string, file: string, options: Parse
     else conditions.push(resolved);
   }
   if (issues.length > 0) document.fail(issues);
-  if (conditions.length === 0) {
-    document.fail([
-      { path: ['exclude'], isKey: true, message: 'nothing is left to run: every combination is excluded' },
-    ]);
-  }
   rejectRepetitions(document, conditions, drafts);
   const seeds = seedsOf(document, input);
   // A trial with fewer epochs or seeds keeps the rule of the file.
@@ -114,7 +111,7 @@ export async function parseExperiment(text: string, file: string, options: Parse
     tune: Object.keys(input.tune),
     conditions,
     ...seeds,
-    compare: compareOf(document, input, factors),
+    compare: compareOf(document, input, factors, conditions),
     reference: referenceOf(document, input, conditions),
     checkpoints: input.checkpoints,
     trackers: input.trackers,
@@ -216,7 +213,7 @@ function rejectRepetitions(
   drafts: readonly Draft[],
 ): void {
   const seen = new Map<string, string>();
-  const names = new Set<string>();
+  const names = new Map<string, string>();
   for (const { key, name } of conditions) {
     const other = seen.get(key);
     if (other !== undefined) {
@@ -224,8 +221,12 @@ function rejectRepetitions(
       document.fail([{ path: ['factors'], isKey: true, message }]);
     }
     seen.set(key, name);
-    if (names.has(name)) {
-      const message = `there are two conditions '${name}'; reports and 'reference' need different names`;
+    const twin = names.get(plainName(name));
+    if (twin !== undefined) {
+      const message =
+        twin === name
+          ? `there are two conditions '${name}'; reports and 'reference' need different names`
+          : `the names ${JSON.stringify(twin)} and ${JSON.stringify(name)} of conditions look the same in reports; choose different ones`;
       document.fail([
         {
           path: drafts.findLast((draft) => draft.name === name)?.placeOf('name') ?? [],
@@ -235,7 +236,7 @@ function rejectRepetitions(
         },
       ]);
     }
-    names.add(name);
+    names.set(plainName(name), name);
   }
 }
 
@@ -260,9 +261,14 @@ function compareOf(
   document: YamlDocument,
   { compare }: ExperimentInput,
   factors: readonly Factor[],
+  conditions: readonly PlannedCondition[],
 ): Experiment['compare'] {
   if (compare === undefined) return null;
-  const message = labelProblem(factors, compare.factor, compare.baseline);
+  const { factor, baseline } = compare;
+  const isThere = conditions.some(({ labels }) => labels[factor] === baseline);
+  const message =
+    labelProblem(factors, factor, baseline) ??
+    (isThere ? undefined : `no condition with the baseline '${baseline}' of '${factor}' is left: all are excluded`);
   if (message !== undefined) document.fail([{ path: ['compare'], isKey: false, isComplete: true, message }]);
   return compare;
 }

@@ -1,5 +1,6 @@
 import type { ConfigIssue, YamlDocument } from '@localgrad/runs';
 import type { ExperimentInput } from './experiment-schema.js';
+import { plainName } from './plain-name.js';
 import { placesIn } from './templates.js';
 
 /** Something that differs between runs. */
@@ -32,8 +33,8 @@ export function tunedFactors(document: YamlDocument, { tune, factors, grid, incl
       issues.push({ path: ['include', index, name], isKey: true, message });
     }
     const factor = gridFactor([name, values]);
-    const twice = repeatedLabel(factor);
-    if (twice !== undefined) issues.push({ path, isKey: true, message: `'${name}' has the value '${twice}' twice` });
+    const repeated = labelRepetition(factor);
+    if (repeated !== undefined) issues.push({ path, isKey: true, message: repeated });
     return factor;
   });
   if (issues.length > 0) document.fail(issues);
@@ -79,8 +80,12 @@ export function factorsOf(document: YamlDocument, input: ExperimentInput): Facto
         message: `label ${JSON.stringify(broken)} of '${name}' contains a line break or a tab`,
       });
     }
-    const twice = repeatedLabel({ levels });
-    if (twice !== undefined) issues.push({ path, isKey: true, message: `'${name}' has the value '${twice}' twice` });
+    if (labels.length === 0) issues.push({ path, isKey: true, message: `factor '${name}' has no values` });
+    if (labels.some((label) => plainName(label) === '')) {
+      issues.push({ path, isKey: true, message: `a label of '${name}' is empty; reports need a name for each value` });
+    }
+    const repeated = labelRepetition({ name, levels });
+    if (repeated !== undefined) issues.push({ path, isKey: true, message: repeated });
   }
   if (issues.length > 0) document.fail(issues);
   return [...texts, ...grid];
@@ -95,9 +100,16 @@ function gridLabel(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : JSON.stringify(value);
 }
 
-function repeatedLabel({ levels }: Pick<Factor, 'levels'>): string | undefined {
-  const labels = levels.map(({ label }) => label);
-  return labels.find((label, index) => labels.indexOf(label) < index);
+/** The first label that looks like an earlier one, as a sentence. */
+function labelRepetition({ name, levels }: Pick<Factor, 'name' | 'levels'>): string | undefined {
+  const seen = new Map<string, string>();
+  for (const { label } of levels) {
+    const other = seen.get(plainName(label));
+    if (other === label) return `'${name}' has the value '${label}' twice`;
+    if (other !== undefined) return `the values '${other}' and '${label}' of '${name}' look the same in reports`;
+    seen.set(plainName(label), label);
+  }
+  return undefined;
 }
 
 /** Every combination of values; the last factor changes fastest. One empty combination without factors. */

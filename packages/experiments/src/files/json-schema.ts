@@ -29,7 +29,11 @@ export function experimentJsonSchema(): object {
       include: {
         ...objectOf(include),
         type: 'array',
-        items: { ...config, properties: { name: { type: 'string' }, ...texts }, required: ['name'] },
+        items: {
+          ...config,
+          properties: { name: { type: ['string', 'number', 'boolean'] }, ...texts },
+          required: ['name'],
+        },
       },
     },
   };

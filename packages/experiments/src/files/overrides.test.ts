@@ -57,7 +57,7 @@ describe('overrides', () => {
   it.each([
     ['epoch=1', "--set epoch=1: unknown key 'epoch'. Did you mean 'epochs'?"],
     ['epochs=0', '--set epochs=0: epochs: expected a number ≥ 1; found 0'],
-    ['seeds=no', '--set seeds=no: seeds: expected a number, or a list'],
+    ['seeds=no', '--set seeds=no: seeds: expected a number of seeds'],
     ['seed=1', "--set seed=1: 'seed' is not given here: list seeds under 'seeds'"],
     [
       'modules=2',

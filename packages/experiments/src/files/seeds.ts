@@ -1,6 +1,16 @@
+import { shortened } from '@localgrad/core';
 import type { YamlDocument } from '@localgrad/runs';
 import type { Experiment } from './experiment.js';
 import type { ExperimentInput } from './experiment-schema.js';
+
+/** Rejects ranges such as `1-5`, which YAML reads as text, or `{ from: 1, to: 5 }`. @throws LocalgradError `invalid-data` */
+export function rejectSeedTexts(document: YamlDocument): void {
+  const { seeds } = document.value;
+  const found = [seeds].flat().find((seed) => typeof seed === 'string' || typeof seed === 'object');
+  if (found === undefined || found === null) return;
+  const message = `seeds: expected a number of seeds (5 for seeds 1 to 5), or a list of seeds ([1, 2, 3]); found ${shortened(JSON.stringify(found))}`;
+  document.fail([{ path: ['seeds'], isKey: false, isComplete: true, message }]);
+}
 
 /** The seeds of an experiment, and those of them that make the choices of `tune`. @throws LocalgradError `invalid-data` */
 export function seedsOf(

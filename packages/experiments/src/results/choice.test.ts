@@ -23,6 +23,17 @@ describe('bestCandidate', () => {
     expect(bestCandidate([[run(undefined, low)], [run(undefined, high)]], 'test')).toBe(1);
   });
 
+  it('returns the first of equal means, whatever the order of seeds', () => {
+    const [one, other] = [
+      [0.1, 0.2, 0.3],
+      [0.3, 0.2, 0.1],
+    ];
+    expect(one.reduce((sum, value) => sum + value)).not.toBe(other.reduce((sum, value) => sum + value));
+    const runs = [one, other].map((values) => values.map((value) => run(undefined, value)));
+    expect(bestCandidate(runs, 'test')).toBe(0);
+    expect(bestCandidate(runs.toReversed(), 'test')).toBe(0);
+  });
+
   it('falls back on accuracy where runs name different metrics, and omits diverged runs', () => {
     const [first, second] = [run(iou, 0.2, { meanIoU: 0.9 }), run(undefined, 0.4)];
     expect(metricsOf([first, second]).map(({ name }) => name)).toEqual(['meanIoU', 'accuracy']);

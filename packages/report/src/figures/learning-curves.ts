@@ -5,7 +5,7 @@ import type { StudyView } from '../condition-rows.js';
 import { type CurvePoint, learningCurve, separability } from '../curves.js';
 import type { Line, Panel } from '../panels.js';
 import { type MetricWords, wordsOf } from '../text/metric-words.js';
-import { percent, powerOfThousand } from '../text/wording.js';
+import { decimals, percent, powerOfThousand } from '../text/wording.js';
 import type { Figure } from './figure.js';
 
 interface Point extends CurveValue {
@@ -57,7 +57,7 @@ export function equalComputeCurves(panels: readonly Panel[], metric: MetricWords
   const place = (point: CurvePoint): Point[] => {
     if (point.work === null) return [];
     const x = point.work / factor;
-    return [{ ...point, x, y: point.mean, name: x.toFixed(2) }];
+    return [{ ...point, x, y: point.mean, name: decimals(x) }];
   };
   return curveFigure(panels, {
     metric,

@@ -1,3 +1,4 @@
+import type { EpochRecord } from '@localgrad/train';
 import { describe, expect, it } from 'vitest';
 import { viewOf } from '../condition-rows.js';
 import { syntheticStudy } from '../study.fixture.js';
@@ -69,5 +70,20 @@ describe('losses by module', () => {
     expect(caption).toContain('Some runs do not record the weights of their losses');
     expect(caption).toContain('logarithm of the number of classes');
     expect(caption).not.toContain('below 0.01');
+  });
+
+  it('are never rounded to zero', () => {
+    const study = studyWith(() => 1);
+    const small = (record: EpochRecord) => ({ ...record, losses: { ...record.losses, 'local/0': 0.000123456 } });
+    const conditions = study.conditions.map((condition) => ({
+      ...condition,
+      runs: condition.runs.map((run) => ({
+        ...run,
+        summary: { ...run.summary, epochs: run.summary.epochs.map(small) },
+      })),
+    }));
+    const figure = moduleLosses(viewOf({ ...study, conditions }));
+    expect(figure?.table.rows[0]).toEqual(expect.arrayContaining(['local/0', '0.000123', '0.000123 to 0.000123']));
+    expect(figure?.panels[0]?.description).toContain('one module at module 0: 0.000123');
   });
 });

@@ -35,7 +35,7 @@ export function moduleLosses({ rows }: StudyView): Figure | null {
       });
       return {
         title: `Losses by module: ${row.condition.name}`,
-        description: `Points by module. ${losses.map((loss) => `${kindOf(loss, losses)} at module ${loss.module}: ${loss.mean.toFixed(3)}`).join('; ')}.`,
+        description: `Points by module. ${losses.map((loss) => `${kindOf(loss, losses)} at module ${loss.module}: ${lossText(loss.mean)}`).join('; ')}.`,
         spec: lossChart(`${row.number}. ${row.condition.name}`, named, lastModule, yDomain),
       };
     }),
@@ -48,8 +48,8 @@ export function moduleLosses({ rows }: StudyView): Figure | null {
           nameOf(loss.role),
           loss.weight === undefined ? '–' : String(loss.weight),
           String(loss.module),
-          loss.mean.toFixed(3),
-          loss.low === null || loss.high === null ? '–' : `${loss.low.toFixed(3)} to ${loss.high.toFixed(3)}`,
+          lossText(loss.mean),
+          loss.low === null || loss.high === null ? '–' : `${lossText(loss.low)} to ${lossText(loss.high)}`,
         ]),
       ),
     },
@@ -74,6 +74,12 @@ function kindOf({ role }: ObjectiveLoss, losses: readonly ObjectiveLoss[]): stri
   const [least, most] = [Math.min(...weights), Math.max(...weights)].map(short);
   if (weights.length === 0 || (least === '1' && most === '1')) return nameOf(role);
   return `${nameOf(role)}, weight ${least === most ? least : `${least} to ${most}`}`;
+}
+
+/** A loss with three decimals; small ones with three digits, since none of them is zero. */
+function lossText(value: number): string {
+  const size = Math.abs(value);
+  return size > 0 && size < 0.1 ? value.toPrecision(3) : value.toFixed(3);
 }
 
 /** Roles of other decorators are shown as they are. */

@@ -26,7 +26,7 @@ export function renderPage(content: PageContent): string {
 }
 
 function Page({ view, figures, plans, linkTo }: PageContent) {
-  const { study, finished, wanted } = view;
+  const { study, finished, wanted, stopped } = view;
   const contents = [
     ['findings', 'What this shows'],
     ['results', 'Results'],
@@ -52,7 +52,8 @@ function Page({ view, figures, plans, linkTo }: PageContent) {
             <p class="lead">{text}</p>
           ))}
           <p>
-            {counted(study.conditions.length, 'condition')}, {finished} of {counted(wanted, 'run')} finished.
+            {counted(study.conditions.length, 'condition')}, {finished} of {counted(wanted + stopped, 'run')} finished
+            {stopped > 0 && `, ${stopped} stopped early`}.
           </p>
           <nav aria-label="Contents">
             <ul class="contents">

@@ -2,13 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Study } from '@localgrad/experiments';
+import type { Condition, Study } from '@localgrad/experiments';
 import { splitCsvRecords } from '@localgrad/trackers';
 import { describe, expect, it } from 'vitest';
 import { viewOf } from '../condition-rows.js';
+import { renderPage } from '../page/page.js';
 import { syntheticStudy } from '../study.fixture.js';
 import { studyResults } from '../study-results.js';
 import { resultsCsv, runsCsv } from './csv.js';
+import { latexOf } from './latex.js';
 
 const docs = join(import.meta.dirname, '../../../../docs');
 const page = readFileSync(join(docs, 'results-as-data.md'), 'utf8');
@@ -86,6 +88,19 @@ describe('studyResults', () => {
     expect(texts).toContainEqual(
       expect.stringMatching(/^1 run was stopped early by the rule of the sweep\. Every mean/),
     );
+  });
+
+  it('counts planned runs as the sentences and the table for LaTeX do, stopped ones included', () => {
+    const study = flawedStudy();
+    const [first, second, ...rest] = study.conditions as [Condition, Condition, ...Condition[]];
+    const lost = { ...study, conditions: [first, { ...second, runs: second.runs.slice(1) }, ...rest] };
+    const planned = 3 * study.conditions.length;
+    expect([studyResults(lost).finished, studyResults(lost).runs]).toEqual([planned - 2, planned]);
+    const state = `${planned - 2} of ${planned} runs have finished`;
+    expect(studyResults(lost).findings[0]?.text).toContain(state);
+    expect(latexOf(viewOf(lost))).toContain(state);
+    const page = renderPage({ view: viewOf(lost), figures: [], plans: [], linkTo: () => null });
+    expect(page).toContain(`${planned - 2} of ${planned} runs finished, 1 stopped early.`);
   });
 });
 

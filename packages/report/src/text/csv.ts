@@ -1,4 +1,4 @@
-import { type MetricResults, resultsOf } from '@localgrad/train';
+import { accuracyMetric, type MetricResults, resultsOf } from '@localgrad/train';
 import { type ConditionRow, chosenOf, type Difference, type StudyView } from '../condition-rows.js';
 import type { Accuracy } from '../estimates.js';
 import { csvField } from './escape.js';
@@ -13,6 +13,7 @@ export function resultsCsv(view: StudyView): string {
 /** One row per finished run, those that diverged or were stopped early included: `status` distinguishes them. */
 export function runsCsv(view: StudyView): string {
   const { metric, name } = view.metric;
+  const isAccuracy = metric.name === accuracyMetric.name;
   return csvOf(
     view.rows.flatMap((row) => [
       ...[...row.condition.runs, ...row.diverged].map((run): CsvRecord => {
@@ -52,7 +53,8 @@ export function runsCsv(view: StudyView): string {
           seed,
           status: 'stopped',
           epochs: epoch,
-          [`best_test_${name}`]: judged?.name === metric.name ? judged.test : testAccuracy,
+          // A run that another metric judged has no value of this one.
+          [`best_test_${name}`]: isAccuracy ? testAccuracy : judged?.name === metric.name ? judged.test : null,
           note: reason,
         }),
       ),

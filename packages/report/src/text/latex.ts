@@ -142,7 +142,7 @@ function blockOf(row: ConditionRow | undefined, { study }: StudyView): string {
   return factor === undefined ? '' : (row?.condition.labels[factor] ?? '');
 }
 
-function captionOf({ study, selection, metric, rows, finished, wanted }: StudyView): string {
+function captionOf({ study, selection, metric, rows, finished, wanted, stopped }: StudyView): string {
   const marked = rows.some(({ diverged, stopped }) => diverged.length + stopped.length > 0)
     ? ` ${omissionMark} omits runs that diverged or were stopped early.`
     : '';
@@ -151,7 +151,7 @@ function captionOf({ study, selection, metric, rows, finished, wanted }: StudyVi
     counts.length === 1
       ? `${counts[0]} ${counts[0] === 1 ? 'run' : 'runs'} each`
       : `${counts[0]} to ${counts.at(-1)} runs each`;
-  const state = finished === wanted ? '' : ` ${finished} of ${wanted} runs have finished.`;
+  const state = finished === wanted ? '' : ` ${finished} of ${wanted + stopped} runs have finished.`;
   const tests =
     study.compare === null && study.reference === null
       ? ''

@@ -1,4 +1,5 @@
 import { formatBytes, formatSeconds } from '@localgrad/train';
+import { significance } from '../estimates.js';
 
 const space = '\u00a0';
 /** Placeholder for an empty cell. */
@@ -16,7 +17,11 @@ export const signed = (share: number): string => {
   return `${share < 0 && text !== '0.00' ? '−' : '+'}${text}`;
 };
 
-export const times = (value: number): string => `${value.toFixed(2)}${space}×`;
+/** A positive number with two decimals; small ones with two digits, since none of them is zero. */
+export const decimals = (value: number): string =>
+  value > 0 && value < 0.1 ? String(Number(value.toPrecision(2))) : value.toFixed(2);
+
+export const times = (value: number): string => `${decimals(value)}${space}×`;
 
 export const bytes = (value: number | null): string => (value === null ? none : formatBytes(value).replace(' ', space));
 
@@ -26,13 +31,19 @@ export const duration = (value: number | null): string =>
 /** A p value; small ones as a bound, since their exact value depends on unknown tails. */
 export const pValue = (p: number | null): string => {
   if (p === null) return none;
-  return p < 0.001 ? `<${space}0.001` : p.toFixed(3);
+  return p < 0.001 ? `<${space}0.001` : pText(p);
 };
+
+/** Three decimals, or as many as show on which side of the level of significance it is. */
+function pText(p: number): string {
+  const texts = Array.from({ length: 12 }, (_, index) => p.toFixed(3 + index));
+  return texts.find((text) => Number(text) < significance === p < significance) ?? p.toFixed(3);
+}
 
 /** In a sentence: `p = 0.012`. */
 export const pSentence = (p: number | null): string => {
   if (p === null) return 'not tested';
-  return p < 0.001 ? `p${space}<${space}0.001` : `p${space}=${space}${p.toFixed(3)}`;
+  return p < 0.001 ? `p${space}<${space}0.001` : `p${space}=${space}${pText(p)}`;
 };
 
 /** `n things`, or `one thing`. */
