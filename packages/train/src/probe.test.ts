@@ -3,7 +3,7 @@ import { createNetwork, type Network, resolvePartition } from '@localgrad/core';
 import { createRandom, createScope } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { BatchSource } from './batch-source.js';
+import type { BatchSource, OwnedBatch } from './batch-source.js';
 import { probeModules } from './probe.js';
 import { fitRidge } from './ridge.js';
 
@@ -59,6 +59,26 @@ describe('probeModules', () => {
     expect(separable).toHaveLength(2);
     for (const accuracy of separable) expect(accuracy).toBeGreaterThan(0.9);
     for (const accuracy of noise) expect(Math.abs(accuracy - 0.5)).toBeLessThan(0.12);
+  });
+
+  it('rejects features of test images that are not finite', async () => {
+    const backbone = backboneFactory('tiny').build({ inputShape: [8, 8, 1], classes: 2, scope: createScope(3) });
+    const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules: 2 }));
+    const tests = batches(32, 2, true);
+    const before = tf.memory().numTensors;
+    const withNaN: BatchSource = {
+      ...tests,
+      *epoch(index) {
+        for (const batch of tests.epoch(index) as Iterable<OwnedBatch>) {
+          batch.images.dispose();
+          yield { ...batch, images: tf.fill([32, 8, 8, 1], Number.NaN) as tf.Tensor4D };
+        }
+      },
+    };
+    const probing = probeModules({ network, batches: batches(64, 1, true), testBatches: withNaN });
+    await expect(probing).rejects.toThrow(/non-finite features/);
+    // The images of `withNaN`, which the batch does not dispose.
+    expect(tf.memory().numTensors).toBe(before + 1);
   });
 
   it('leaks no tensors if a later module has diverged', async () => {

@@ -2,7 +2,7 @@ import { at, evaluationMode, LocalgradError, type Network } from '@localgrad/cor
 import { requireTarget } from '@localgrad/nn/losses';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
-import { fitRidge } from './ridge.js';
+import { fitRidge, nonFiniteFeatures } from './ridge.js';
 import { nextTurn } from './run-setup.js';
 
 /** Options of `probeModules`. */
@@ -55,13 +55,17 @@ export async function probeModules(options: ProbeOptions): Promise<number[]> {
       counts.push(
         tf.tidy(() => {
           const scores = tf.matMul(features, at(weights, module, 'probe'));
-          return tf.sum(tf.cast(tf.equal(tf.argMax(scores, 1), labels), 'float32'));
+          const count = tf.sum(tf.cast(tf.equal(tf.argMax(scores, 1), labels), 'float32'));
+          // NaN if a score is not finite, which argMax would take for a class.
+          return tf.add(count, tf.sum(tf.mul(scores, 0)));
         }),
       );
     });
     for (const [index, count] of counts.entries()) {
       const module = index % network.modules.length;
-      hits[module] = at(hits, module, 'module') + at(await count.data(), 0, 'count');
+      const found = at(await count.data(), 0, 'count');
+      if (Number.isNaN(found)) throw nonFiniteFeatures();
+      hits[module] = at(hits, module, 'module') + found;
     }
     return Array.from(hits, (count) => count / samples);
   } finally {

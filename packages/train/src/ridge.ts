@@ -19,12 +19,7 @@ export function fitRidge(
   const lower = new Matrix(products, features, features);
   let trace = 0;
   for (let index = 0; index < features; index++) trace += lower.get(index, index);
-  if (!Number.isFinite(trace)) {
-    throw new LocalgradError(
-      'invalid-data',
-      'A probe found non-finite features (NaN or infinity). Training has probably diverged.',
-    );
-  }
+  if (!Number.isFinite(trace)) throw nonFiniteFeatures();
   decompose(lower, ridge * (trace / features) + Number.MIN_VALUE);
   const solution = new Matrix(targets, features, outputs);
   for (let output = 0; output < outputs; output++) solveColumn(lower, solution, output);
@@ -56,4 +51,12 @@ function solveColumn(lower: Matrix, solution: Matrix, output: number): void {
     for (let index = row + 1; index < lower.rows; index++) sum -= lower.get(index, row) * solution.get(index, output);
     solution.set(row, output, sum / lower.get(row, row));
   }
+}
+
+/** The error of features that a probe cannot use. */
+export function nonFiniteFeatures(): LocalgradError {
+  return new LocalgradError(
+    'invalid-data',
+    'A probe found non-finite features (NaN or infinity). Training has probably diverged.',
+  );
 }
