@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type RunConfig, runConfigSchema } from '@localgrad/runs';
-import { trainOrRefuse, trainUntil } from './train.js';
+import { trainOrRefuse, trainPart } from './train.js';
 
 const program = resolve(import.meta.dirname, '../../apps/benchmark/dist/cli.js');
 
@@ -45,7 +45,7 @@ export async function checkPlacement(
     if (trained === 'refused') return trained;
     const { summary, steps } = trained;
     if (summary.status !== 'finished') return 'diverged';
-    await trainUntil(1 + Math.floor(interruption * (steps - 1)), steps, config, divided);
+    await trainPart(interruption, steps, config, divided);
     writeFileSync(file, JSON.stringify(withoutUndefined(config)));
     const flags = workerFlags(config, cuts);
     const { code, errors } = await commandLine(['train', file, '--output', divided, ...flags], parent);

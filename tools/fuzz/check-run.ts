@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { evaluateRun, explain, type RunConfig, runConfigSchema } from '@localgrad/runs';
-import { train, trainOrRefuse, trainUntil } from './train.js';
+import { train, trainOrRefuse, trainPart } from './train.js';
 
 /** What the run did; `refused`: the reason is an error that names what is allowed. */
 export type RunOutcome = 'refused' | 'trained' | 'diverged';
@@ -39,8 +39,7 @@ export async function checkRun(
     const recorded = summary.epochs.at(-1)?.testMetrics ?? {};
     for (const [name, value] of Object.entries(recorded))
       expectSame(`Evaluated ${name}`, evaluation.metrics[name], value);
-    const until = 1 + Math.floor(interruption * (steps - 1));
-    await trainUntil(until, steps, config, interrupted);
+    const until = await trainPart(interruption, steps, config, interrupted);
     const resumed = await train(config, interrupted);
     expectSame(
       `Weights after an interruption at ${until} of ${steps} steps`,

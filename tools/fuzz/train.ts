@@ -32,11 +32,17 @@ export async function trainOrRefuse(config: RunConfig, folder: string) {
   }
 }
 
-/** Trains until a step and leaves the run as a process that is killed does. With the last step, nothing is trained. */
-export async function trainUntil(step: number, steps: number, config: RunConfig, folder: string): Promise<void> {
-  if (step === steps) return;
+/**
+ * Trains a share of the steps and leaves the run as a process that is killed does; nothing is trained where that is all of them.
+ *
+ * @returns the number of steps
+ */
+export async function trainPart(share: number, steps: number, config: RunConfig, folder: string): Promise<number> {
+  const step = 1 + Math.floor(share * (steps - 1));
+  if (step === steps) return step;
   await train(config, folder, step).then(
     () => Promise.reject(new Error(`The run was not interrupted after ${step} of ${steps} steps.`)),
     (error) => (error instanceof Interrupted ? undefined : Promise.reject(error)),
   );
+  return step;
 }

@@ -3,7 +3,7 @@ import { LocalgradError, readProblem } from '@localgrad/core';
 import { readWholeFile } from '@localgrad/core/folders';
 import { stratifiedSplit } from '@localgrad/data';
 import { type EncodedImages, type EncodedSplits, pickEncoded } from './encoded-images.js';
-import { listFolder } from './list-folder.js';
+import { type FolderContent, listFolder } from './list-folder.js';
 
 const formats = '.jpg, .png, .webp, .gif, .tif, .avif';
 export const imageFile = /\.(?:jpe?g|jpe|jfif|png|webp|gif|tiff?|avif)$/i;
@@ -83,9 +83,11 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
   const paths: string[] = [];
   const labels: number[] = [];
   for (const [label, name] of order.entries()) {
-    const files = classes.includes(name) ? await imagesIn(join(folder, name)) : [];
-    if (files.length === 0 && known === undefined) throw await withoutImages(folder, name);
-    if (files.length > 0) await rejectImagesBelow(join(folder, name));
+    const path = join(folder, name);
+    const content = classes.includes(name) ? await listFolder(path) : { files: [], folders: [] };
+    const files = imagesOf(path, content);
+    if (files.length === 0 && known === undefined) throw await withoutImages(path, content, `${folder}/${name}`);
+    if (files.length > 0) await rejectImagesBelow(path, content);
     for (const file of files) {
       paths.push(file);
       labels.push(label);
@@ -103,8 +105,7 @@ async function readClasses(folder: string, known?: readonly string[]): Promise<E
 }
 
 /** Images in folders below that of a class would be left out. @throws LocalgradError `invalid-data` */
-async function rejectImagesBelow(folder: string): Promise<void> {
-  const { folders } = await listFolder(folder);
+async function rejectImagesBelow(folder: string, { folders }: FolderContent): Promise<void> {
   for (const name of folders) {
     const path = await firstImageBelow(join(folder, name));
     if (path === undefined) continue;
@@ -125,15 +126,18 @@ async function firstImageBelow(folder: string): Promise<string | undefined> {
 }
 
 /** An error for the folder of a class; it may be one that itself contains a data set. */
-async function withoutImages(parent: string, name: string): Promise<LocalgradError> {
-  const folder = join(parent, name);
-  const { files, folders } = await listFolder(folder);
+async function withoutImages(
+  folder: string,
+  { files, folders }: FolderContent,
+  shownFolder: string,
+): Promise<LocalgradError> {
   const hasParquet = files.some((name) => name.endsWith('.parquet'));
   const [inner = ''] = folders;
-  const hasClasses = inner !== '' && (await imagesIn(join(folder, inner))).length > 0;
+  const path = join(folder, inner);
+  const hasClasses = inner !== '' && imagesOf(path, await listFolder(path)).length > 0;
   const cure =
     hasParquet || hasClasses
-      ? `It contains ${hasParquet ? 'Parquet files' : 'folders of images'}: use '${parent}/${name}' as the folder.`
+      ? `It contains ${hasParquet ? 'Parquet files' : 'folders of images'}: use '${shownFolder}' as the folder.`
       : 'Remove the folder, or add images of its class.';
   return new LocalgradError('invalid-data', `${folder} contains no images (${formats}). ${cure}`, { folder });
 }
@@ -147,8 +151,7 @@ export async function readImage(path: string): Promise<Uint8Array> {
 }
 
 /** @throws LocalgradError `invalid-data` for images that cannot be decoded: without them, the data set would be another one */
-async function imagesIn(folder: string): Promise<string[]> {
-  const { files } = await listFolder(folder);
+function imagesOf(folder: string, { files }: FolderContent): string[] {
   const foreign = files.find((name) => foreignFile.test(name));
   if (foreign !== undefined) {
     const path = join(folder, foreign);

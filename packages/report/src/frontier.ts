@@ -1,9 +1,9 @@
+import { roundedDifference } from '@localgrad/statistics';
 import { advantage, type Metric } from '@localgrad/train';
 import { paretoFront } from './charts/pareto.js';
 import { comparePairs } from './comparison/compare-conditions.js';
 import type { ConditionRow } from './condition-rows.js';
 import { confidence, significance } from './estimates.js';
-import { roundedDifference } from './rounded.js';
 
 /** Where conditions stand with the compared metric on one axis and a cost on the other. */
 export interface Frontier {

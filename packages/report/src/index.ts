@@ -12,6 +12,7 @@ export {
   comparePairs,
   type StudyComparisons,
 } from './comparison/compare-conditions.js';
+export { isDiverged } from './comparison/diverged.js';
 export { explanationSvg } from './explain/figure.js';
 export { weightText } from './explain/labels.js';
 export { explanationText } from './explain/text.js';

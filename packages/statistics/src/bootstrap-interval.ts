@@ -1,6 +1,6 @@
 import { normalProbability, normalQuantile } from './normal.js';
 import { randomIntegers } from './random.js';
-import { type Interval, meanOf, requireConfidence, requireSample, requireThat } from './sample.js';
+import { type Interval, meanOf, requireConfidence, requireSample, requireThat, roundedDifference } from './sample.js';
 
 export interface BootstrapOptions {
   /** Confidence level in (0, 1). Default 0.95. */
@@ -88,10 +88,6 @@ function shareBelow(sorted: Float64Array, estimate: number): number {
   const share = halves / (2 * sorted.length);
   const least = 0.5 / sorted.length;
   return Math.min(Math.max(share, least), 1 - least);
-}
-
-function roundedDifference(a: number, b: number, rounding: number): number {
-  return Math.abs(a - b) <= rounding ? 0 : a - b;
 }
 
 /** Skewness of the statistic over the leave-one-out samples (jackknife), divided by six. */

@@ -41,8 +41,16 @@ export function varianceOf(values: readonly number[], operands: readonly number[
 
 /** Difference of the means, first minus second; exactly zero if they differ only by rounding, as with values in another order. */
 export function differenceOfMeans(a: readonly number[], b: readonly number[]): number {
-  const difference = meanOf(a) - meanOf(b);
-  return Math.abs(difference) <= roundingOf([...a, ...b]) ? 0 : difference;
+  return roundedDifference(meanOf(a), meanOf(b), roundingOf([...a, ...b]));
+}
+
+/**
+ * Difference of two numbers; exactly zero if they differ only by rounding, as means of values in another order do.
+ *
+ * @param rounding largest difference that may be rounding; default: a few units in the last place of the larger number
+ */
+export function roundedDifference(a: number, b: number, rounding = roundingOf([a, b])): number {
+  return Math.abs(a - b) <= rounding ? 0 : a - b;
 }
 
 /** Differences up to this size may be rounding errors of sums. */

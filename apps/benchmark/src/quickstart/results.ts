@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Condition, FinishedRun, Study } from '@localgrad/experiments';
+import { isDiverged } from '@localgrad/report';
 import { loadData, type RunConfig, type RunEnvironment, readIfThere, runConfigSchema } from '@localgrad/runs';
 import type { EpochRecord, TrainingEvent } from '@localgrad/train';
 
@@ -50,7 +51,7 @@ export interface QuickstartResults {
 
 /** The numbers of the study in the shape of `localgrad quickstart --json`. */
 export async function quickstartResults({ conditions: all, reference }: Study): Promise<QuickstartResults> {
-  const conditions = all.map((condition) => ({ ...condition, runs: condition.runs.filter(isResult) }));
+  const conditions = all.map((condition) => ({ ...condition, runs: condition.runs.filter((run) => !isDiverged(run)) }));
   const isReference = ({ key }: Condition) => key === reference;
   const ordered = [...conditions.filter(isReference), ...conditions.filter((condition) => !isReference(condition))];
   const whole = totalsOf(conditions.find(isReference)?.runs ?? []);
@@ -95,11 +96,6 @@ export async function quickstartResults({ conditions: all, reference }: Study): 
     },
     runs,
   };
-}
-
-/** As reports: runs that diverged are not results. */
-function isResult({ summary }: FinishedRun): boolean {
-  return summary.status !== 'diverged';
 }
 
 function totalsOf(runs: readonly FinishedRun[]) {

@@ -1,4 +1,4 @@
-import { roundedDifference } from '../rounded.js';
+import { roundedDifference } from '@localgrad/statistics';
 
 /** Pareto-optimal points (low x, high y; or low y) in the order of x. Values that differ only by rounding are equal. */
 export function paretoFront<T extends { readonly x: number; readonly y: number }>(

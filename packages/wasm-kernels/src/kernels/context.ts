@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { EvenPieces, KernelPool } from '../pool/pool.js';
+import { boundsOf, type EvenPieces, type KernelPool } from '../pool/pool.js';
 import type { WasmHeap } from '../runtime/heap.js';
 
 /** Number of elements below which one thread finishes before the others wake up. */
@@ -47,6 +47,7 @@ export function createContext(heap: WasmHeap, pool: KernelPool): KernelContext {
   };
 }
 
+/** Even pieces with the bounds of each, for kernels whose pieces have further arguments of their own. */
 export interface Pieces extends EvenPieces {
   bounds(piece: number): [first: number, end: number];
 }
@@ -54,10 +55,6 @@ export interface Pieces extends EvenPieces {
 /** Cuts items into at most `most` pieces of whole `quantum`s; independent of the number of threads. */
 export function pieces(items: number, most: number, quantum = 1): Pieces {
   const size = Math.max(quantum, Math.ceil(Math.ceil(items / most) / quantum) * quantum);
-  return {
-    count: Math.max(1, Math.ceil(items / size)),
-    size,
-    items,
-    bounds: (piece) => [piece * size, Math.min(items, (piece + 1) * size)],
-  };
+  const even = { count: Math.max(1, Math.ceil(items / size)), size, items };
+  return { ...even, bounds: (piece) => boundsOf(even, piece) };
 }

@@ -15,6 +15,11 @@ export interface EvenPieces {
   readonly items: number;
 }
 
+/** The first item of a piece, and the one after its last. */
+export function boundsOf({ size, items }: EvenPieces, piece: number): [first: number, end: number] {
+  return [piece * size, Math.min(items, (piece + 1) * size)];
+}
+
 /** Runs one kernel on pieces of the work, on all threads, and returns when all pieces are done. */
 export interface KernelPool {
   readonly threads: number;
@@ -44,16 +49,10 @@ export function createSingleThreadPool(functions: KernelFunctions): KernelPool {
       const call = find(functions, kernel);
       for (let piece = 0; piece < pieces; piece++) call(...argumentsOf(piece), 0);
     },
-    runEvenly(kernel, { count, size, items }, before, after = []) {
+    runEvenly(kernel, pieces, before, after = []) {
       if (isDisposed) throw disposedError(kernel);
       const call = find(functions, kernel);
-      const values = [...before, 0, 0, ...after, 0];
-      const at = before.length;
-      for (let piece = 0; piece < count; piece++) {
-        values[at] = piece * size;
-        values[at + 1] = Math.min(items, (piece + 1) * size);
-        call(...values);
-      }
+      for (let piece = 0; piece < pieces.count; piece++) call(...before, ...boundsOf(pieces, piece), ...after, 0);
     },
     dispose() {
       isDisposed = true;

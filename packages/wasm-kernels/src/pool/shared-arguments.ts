@@ -40,17 +40,14 @@ function setLength(words: Int32Array, length: number): void {
 
 /** Reads the arguments of a piece into memory of the calling thread, as the workers' program does, and adds the thread's number, 0. */
 export function readArguments(words: Int32Array, values: Float64Array, piece: number, own: Float64Array): void {
-  const [length, firstBound, size, items] = [
-    words[control.arguments] as number,
-    words[control.firstBound] as number,
-    words[control.size] as number,
-    words[control.items] as number,
-  ];
+  const length = words[control.arguments] as number;
+  const firstBound = words[control.firstBound] as number;
   const start = firstBound < 0 ? piece * slotLength : 0;
   for (let at = 0; at < length; at++) own[at] = values[start + at] as number;
   if (firstBound >= 0) {
+    const size = words[control.size] as number;
     own[firstBound] = piece * size;
-    own[firstBound + 1] = Math.min(items, (piece + 1) * size);
+    own[firstBound + 1] = Math.min(words[control.items] as number, (piece + 1) * size);
   }
   own[length] = 0;
 }
