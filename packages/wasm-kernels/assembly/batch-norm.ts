@@ -1,12 +1,13 @@
 import { addToDoubles, multiplyAdd, rowsPerTile } from './lanes';
 
 // All tensors are rows × channels (channels last), float32. `sums` holds doubles: channels first sums, then channels
-// second sums; the caller zeroes it.
+// second sums.
 
-// sums += Σ (x − origin), Σ (x − origin)². The origin, any value of the channel, keeps digits when |mean| ≫ deviation.
+// sums = Σ (x − origin), Σ (x − origin)². The origin, any value of the channel, keeps digits when |mean| ≫ deviation.
 export function batchStatistics(x: usize, origin: usize, sums: usize, start: i32, end: i32, channels: i32): void {
   const stride = (<usize>channels) << 2;
   const second = sums + ((<usize>channels) << 3);
+  memory.fill(sums, 0, (<usize>channels) << 4);
   const tile = rowsPerTile(channels);
   for (let row = start; row < end; row += tile) {
     const stop = min(row + tile, end);
@@ -110,7 +111,7 @@ function masked(dy: v128, x: v128, offset: usize, output: usize, mode: i32, a: v
   return dy;
 }
 
-// g = dy where the ReLU let it through, sums += Σ g, Σ g·(x − mean). mode: 0 no ReLU, 1 recompute it from
+// g = dy where the ReLU let it through, sums = Σ g, Σ g·(x − mean). mode: 0 no ReLU, 1 recompute it from
 // x·scale + shift, 2 read it from `output` (> 0). g may be dy; with mode 0 it is not written.
 export function batchNormGradientSums(
   dy: usize, x: usize, output: usize, g: usize, mean: usize, scale: usize, shift: usize, sums: usize,
@@ -118,6 +119,7 @@ export function batchNormGradientSums(
 ): void {
   const stride = (<usize>channels) << 2;
   const second = sums + ((<usize>channels) << 3);
+  memory.fill(sums, 0, (<usize>channels) << 4);
   const tile = rowsPerTile(channels);
   for (let row = start; row < end; row += tile) {
     const stop = min(row + tile, end);

@@ -109,6 +109,13 @@ export function softmaxCrossEntropy(
   store<f64>(sum, losses);
 }
 
+// The sum of `count` doubles, divided.
+export function meanOfSums(sums: usize, count: i32, divisor: f64, mean: usize): void {
+  let total: f64 = 0;
+  for (let index = 0; index < count; index++) total += load<f64>(sums + ((<usize>index) << 3));
+  store<f32>(mean, <f32>(total / divisor));
+}
+
 function sumWithout(values: usize, one: usize, end: usize): f64 {
   let sum: f64 = 0;
   for (let at: usize = 0; at < end; at += 4) if (at != one) sum += load<f32>(values + at);

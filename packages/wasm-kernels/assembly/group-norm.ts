@@ -22,7 +22,7 @@ export function imageNormApply(
   }
 }
 
-// sums += Σ dy, Σ dy·(x − mean)
+// sums = Σ dy, Σ dy·(x − mean)
 export function imageNormGradientSums(
   dy: usize, x: usize, mean: usize, sums: usize, start: i32, end: i32, positions: i32, channels: i32,
 ): void {

@@ -47,13 +47,14 @@ function masked1(d: f32, v: f32, output: usize, mode: i32, a: f32, b: f32): f32 
   return d;
 }
 
-// sums += Σ g, Σ g·(x − mean), where g is the masked cotangent.
+// sums = Σ g, Σ g·(x − mean), where g is the masked cotangent.
 export function pooledBatchNormGradientSums(
   means: usize, x: usize, output: usize, mean: usize, affine: usize, sums: usize, start: i32, end: i32, channels: i32,
   mode: i32, height: i32, width: i32, windowHeight: i32, windowWidth: i32,
 ): void {
   const stride = (<usize>channels) << 2;
   const second = sums + ((<usize>channels) << 3);
+  memory.fill(sums, 0, (<usize>channels) << 4);
   const tile = rowsPerTile(channels);
   const cells = <f32>(windowHeight * windowWidth);
   const divisor = f32x4.splat(cells);

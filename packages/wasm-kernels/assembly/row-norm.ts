@@ -46,8 +46,8 @@ export function rowNorm(
   }
 }
 
-// With x̂ = (x − mean)/σ and means over the row: dx = (scale·dy − mean(scale·dy) − x̂·mean(scale·dy·x̂))/σ; dx may be dy. `sums`, doubles that
-// the caller zeroes: by channel first Σ dy, then Σ dy·x̂.
+// With x̂ = (x − mean)/σ and means over the row: dx = (scale·dy − mean(scale·dy) − x̂·mean(scale·dy·x̂))/σ; dx may be dy. `sums`:
+// doubles, by channel first Σ dy, then Σ dy·x̂.
 export function rowNormGradient(
   dy: usize, x: usize, dx: usize, mean: usize, variance: usize, scale: usize, sums: usize, start: i32, end: i32, channels: i32,
   epsilon: f64,
@@ -55,6 +55,7 @@ export function rowNormGradient(
   const stride = (<usize>channels) << 2;
   const whole = (<usize>(channels & -4)) << 2;
   const second = sums + 2 * stride;
+  memory.fill(sums, 0, 4 * stride);
   for (let row = <usize>start; row < <usize>end; row++) {
     const p = x + row * stride;
     const d = dy + row * stride;

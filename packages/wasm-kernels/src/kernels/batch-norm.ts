@@ -20,74 +20,55 @@ export function rowsOf(x: Tensor4D): { rows: number; channels: number } {
   return { rows: x.size / channels, channels };
 }
 
-/** Runs a kernel that computes two sums per channel over each piece of the rows, and adds up the pieces. */
-export function sums(
+/**
+ * Runs a kernel that computes two sums per channel over each piece of the rows, and lends them to `use`: `pointer` and `pieces` are the
+ * first arguments of the kernels in assembly/batch-norm-coefficients.ts.
+ */
+export function withSums<T>(
   context: KernelContext,
   kernel: string,
   x: Tensor4D,
   argumentsOf: (sums: number, start: number, end: number) => readonly number[],
-): Float64Array {
+  use: (pointer: number, pieces: number) => T,
+): T {
   const { rows, channels } = rowsOf(x);
   const parts = pieces(rows, PIECES, QUANTUM);
-  const length = 2 * channels;
-  return context.scratch(8 * length * parts.count, (pointer) => {
-    context.doubles(pointer, length * parts.count).fill(0);
-    context.pool.run(kernel, parts.count, (piece) => argumentsOf(pointer + 8 * length * piece, ...parts.bounds(piece)));
-    const partial = context.doubles(pointer, length * parts.count);
-    const total = new Float64Array(length);
-    for (let piece = 0; piece < parts.count; piece++) {
-      for (let index = 0; index < length; index++) {
-        total[index] = (total[index] as number) + (partial[piece * length + index] as number);
-      }
-    }
-    return total;
+  const bytes = 8 * 2 * channels;
+  return context.scratch(bytes * parts.count, (pointer) => {
+    context.pool.run(kernel, parts.count, (piece) => argumentsOf(pointer + bytes * piece, ...parts.bounds(piece)));
+    return use(pointer, parts.count);
   });
 }
 
 /** Mean and biased variance by channel, summed in float64 around the first row's values. */
 export function batchStatistics(context: KernelContext, x: Tensor4D, running?: RunningStatistics): MovedStatistics {
-  const { heap } = context;
+  const { heap, pool } = context;
   const { rows, channels } = rowsOf(x);
   const pointer = heap.pointer(x);
-  const total = sums(context, 'batchStatistics', x, (target, start, end) => [
-    pointer,
-    pointer,
-    target,
-    start,
-    end,
-    channels,
-  ]);
   const mean = heap.allocate<Tensor1D>([channels]);
   const variance = heap.allocate<Tensor1D>([channels]);
-  const origin = context.floats(pointer, channels);
-  const means = context.values(mean);
-  const variances = context.values(variance);
-  for (let c = 0; c < channels; c++) {
-    const shifted = (total[c] as number) / rows;
-    means[c] = (origin[c] as number) + shifted;
-    variances[c] = Math.max(0, (total[channels + c] as number) / rows - shifted * shifted);
-  }
+  const argumentsOf = (target: number, start: number, end: number) => [pointer, pointer, target, start, end, channels];
+  withSums(context, 'batchStatistics', x, argumentsOf, (sums, count) => {
+    const to = [heap.pointer(mean), heap.pointer(variance)];
+    pool.run('batchMoments', 1, () => [sums, count, pointer, ...to, rows, channels]);
+  });
   const statistics = { mean, variance };
   return running === undefined
     ? statistics
     : { ...statistics, running: moveRunning(context, statistics, running, rows) };
 }
 
-/** Few numbers: a plain loop, each product rounded to float32 as kernels do. */
 function moveRunning(
-  context: KernelContext,
+  { heap, pool }: KernelContext,
   { mean, variance }: BatchStatistics,
   running: RunningStatistics,
   rows: number,
 ): { mean: Tensor1D; variance: Tensor1D } {
   const factors = runningFactors(running.kept, rows);
   const move = (old: Tensor1D, batch: Tensor1D, factor: number): Tensor1D => {
-    const result = context.heap.allocate<Tensor1D>(old.shape);
-    const [olds, news, results] = context.valuesOf(old, batch, result);
-    const [kept, added] = [Math.fround(running.kept), Math.fround(factor)];
-    results.forEach((_, c) => {
-      results[c] = Math.fround((olds[c] ?? 0) * kept) + Math.fround((news[c] ?? 0) * added);
-    });
+    const result = heap.allocate<Tensor1D>(old.shape);
+    const pointers = [old, batch, result].map((tensor) => heap.pointer(tensor));
+    pool.run('moveAverage', 1, () => [...pointers, old.size, running.kept, factor]);
     return result;
   };
   return { mean: move(running.mean, mean, factors.mean), variance: move(running.variance, variance, factors.variance) };
@@ -95,18 +76,12 @@ function moveRunning(
 
 /** Writes x ↦ x·scale + shift of a normalization to `pointer`: all scales, then all shifts. */
 export function writeAffine(
-  context: KernelContext,
+  { heap, pool }: KernelContext,
   pointer: number,
   { mean, variance, epsilon, scale, shift }: Normalization,
 ): void {
-  const channels = mean.size;
-  const [means, variances, scales, shifts] = context.valuesOf(mean, variance, scale, shift);
-  const affine = context.floats(pointer, 2 * channels);
-  for (let c = 0; c < channels; c++) {
-    const factor = (scales[c] as number) / Math.sqrt((variances[c] as number) + epsilon);
-    affine[c] = factor;
-    affine[channels + c] = (shifts[c] as number) - (means[c] as number) * factor;
-  }
+  const pointers = [mean, variance, scale, shift].map((tensor) => heap.pointer(tensor));
+  pool.run('normAffine', 1, () => [...pointers, pointer, mean.size, epsilon]);
 }
 
 export function batchNormApply(
@@ -195,16 +170,14 @@ export function withGradientPlaces(
 ): BatchNormGradient {
   const { heap } = context;
   const { channels } = rowsOf(x);
-  return context.scratch(4 * 6 * channels, (affine) => {
+  return context.scratch(4 * 5 * channels, (affine) => {
     writeAffine(context, affine, normalization);
-    const means = affine + 8 * channels;
-    context.floats(means, channels).set(context.values(normalization.mean));
     return use({
       input: heap.pointer(x),
       output: typeof mask === 'string' ? 0 : heap.pointer(mask),
       affine,
-      means,
-      coefficients: affine + 12 * channels,
+      means: heap.pointer(normalization.mean),
+      coefficients: affine + 8 * channels,
       mode: mask === 'none' ? 0 : mask === 'recompute' ? 1 : 2,
     });
   });
@@ -218,37 +191,15 @@ export function gradientSums(
   kernel: string,
   argumentsOf: (target: number, start: number, end: number) => number[],
 ): { readonly dScale: Tensor1D; readonly dShift: Tensor1D } {
+  const { heap, pool } = context;
   const { rows, channels } = rowsOf(x);
-  const total = sums(context, kernel, x, argumentsOf);
-  const dScale = context.heap.allocate<Tensor1D>([channels]);
-  const dShift = context.heap.allocate<Tensor1D>([channels]);
-  writeCoefficients(context, coefficients, normalization, total, rows, dScale, dShift);
+  const { mean, variance, epsilon, scale } = normalization;
+  const dScale = heap.allocate<Tensor1D>([channels]);
+  const dShift = heap.allocate<Tensor1D>([channels]);
+  const pointers = [mean, variance, scale, dScale, dShift].map((tensor) => heap.pointer(tensor));
+  withSums(context, kernel, x, argumentsOf, (sums, count) => {
+    const all = [sums, count, ...pointers, coefficients, rows, channels, epsilon];
+    pool.run('normGradientCoefficients', 1, () => all);
+  });
   return { dScale, dShift };
-}
-
-function writeCoefficients(
-  context: KernelContext,
-  pointer: number,
-  { mean, variance, epsilon, scale }: Normalization,
-  total: Float64Array,
-  rows: number,
-  dScale: Tensor1D,
-  dShift: Tensor1D,
-): void {
-  const channels = mean.size;
-  const [means, variances, scales] = context.valuesOf(mean, variance, scale);
-  const [scaleGradient, shiftGradient] = context.valuesOf(dScale, dShift);
-  const k = context.floats(pointer, 3 * channels);
-  for (let c = 0; c < channels; c++) {
-    const inverse = 1 / Math.sqrt((variances[c] as number) + epsilon);
-    const sum = total[c] as number;
-    const product = (total[channels + c] as number) * inverse;
-    shiftGradient[c] = sum;
-    scaleGradient[c] = product;
-    const k0 = (scales[c] as number) * inverse;
-    const k1 = (-k0 * inverse * product) / rows;
-    k[c] = k0;
-    k[channels + c] = k1;
-    k[2 * channels + c] = (-k0 * sum) / rows - k1 * (means[c] as number);
-  }
 }

@@ -11,7 +11,10 @@ export interface KernelContext {
   readonly pool: KernelPool;
   /** Calls `body` with scratch memory that is freed afterwards. */
   scratch<T>(bytes: number, body: (pointer: number) => T): T;
-  /** A view that is valid until the next allocation (the heap may move when it grows). */
+  /**
+   * A view that is valid until the next allocation (the heap may move when it grows), and the next call of a kernel. Waits for the
+   * kernels that have been called, as all views do.
+   */
   floats(pointer: number, length: number): Float32Array;
   doubles(pointer: number, length: number): Float64Array;
   integers(pointer: number, length: number): Int32Array;
@@ -27,7 +30,11 @@ export function createContext(heap: WasmHeap, pool: KernelPool): KernelContext {
   const valuesAt = (pointer: number, { size }: Tensor) => new Float32Array(heap.memory.buffer, pointer, size);
   return {
     heap,
-    pool,
+    get pool() {
+      // Kernels of other threads may run on the same heap.
+      heap.defer(pool);
+      return pool;
+    },
     scratch(bytes, body) {
       const pointer = heap.malloc(bytes);
       try {

@@ -1,5 +1,6 @@
 import { type ConvolutionGeometry, convolutionMeasures, type Normalization, type Shape4 } from '@localgrad/kernels';
 import type * as tf from '@tensorflow/tfjs';
+import type { Condition } from '../pool/pool.js';
 import { writeAffine } from './batch-norm.js';
 import { type KernelContext, MINIMUM_FOR_THREADS, pieces } from './context.js';
 import type { Strides } from './convolution-problem.js';
@@ -142,27 +143,32 @@ function filterGradient(
   const measures = convolutionMeasures(x.shape, filterShape, geometry);
   const problem = { inputShape: x.shape, outputShape: dy.shape, kernelHeight, kernelWidth, ...measures };
   const side = winogradSide(problem);
-  if (side !== undefined && winogradFilterGradient(context, x, dy, dw, problem, side, affine)) return dw;
   const sizes = sizeArguments(x.shape, dy.shape, kernelHeight, kernelWidth, measures);
   const size = kernelHeight * kernelWidth * inChannels * outChannels;
   const images = pieces(x.shape[0], FILTER_GRADIENT_PIECES);
   const copyBytes = affine === undefined ? 0 : copyBytesOf(x.shape);
-  return context.scratch(4 * size * images.count + copyBytes * pool.threads, (partial) => {
-    const [from, cotangent] = [heap.pointer(x), heap.pointer(dy)];
-    const copies = partial + 4 * size * images.count;
-    pool.run(affine === undefined ? 'filterGradient' : 'activatedFilterGradient', images.count, (piece) => [
-      from,
-      ...(affine === undefined ? [] : [affine]),
-      cotangent,
-      partial + 4 * size * piece,
-      ...(affine === undefined ? [] : [copies]),
-      ...images.bounds(piece),
-      ...sizes,
-      ...(affine === undefined ? [] : [copyBytes]),
-    ]);
-    const to = heap.pointer(dw);
-    const parts = pieces(size, size * images.count < MINIMUM_FOR_THREADS ? 1 : 16, 64);
-    pool.runEvenly('sumArrays', parts, [partial, to, images.count, size]);
-    return dw;
-  });
+  const byDefinition = {
+    bytes: 4 * size * images.count + copyBytes * pool.threads,
+    run(partial: number, condition?: Condition) {
+      const [from, cotangent, to] = [heap.pointer(x), heap.pointer(dy), heap.pointer(dw)];
+      const copies = partial + 4 * size * images.count;
+      const argumentsOf = (piece: number) => [
+        from,
+        ...(affine === undefined ? [] : [affine]),
+        cotangent,
+        partial + 4 * size * piece,
+        ...(affine === undefined ? [] : [copies]),
+        ...images.bounds(piece),
+        ...sizes,
+        ...(affine === undefined ? [] : [copyBytes]),
+      ];
+      const kernel = affine === undefined ? 'filterGradient' : 'activatedFilterGradient';
+      pool.run(kernel, images.count, argumentsOf, condition);
+      const parts = pieces(size, size * images.count < MINIMUM_FOR_THREADS ? 1 : 16, 64);
+      pool.runEvenly('sumArrays', parts, [partial, to, images.count, size], [], condition);
+    },
+  };
+  if (side === undefined) context.scratch(byDefinition.bytes, byDefinition.run);
+  else winogradFilterGradient(context, x, dy, dw, problem, side, byDefinition, affine);
+  return dw;
 }

@@ -1,5 +1,6 @@
 import type { Shape4 } from '@localgrad/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
+import type { Condition } from '../pool/pool.js';
 import { type KernelContext, pieces } from './context.js';
 import type { ConvolutionProblem, Strides } from './convolution-problem.js';
 import { type ImageCopies, imageCopies, runCopies } from './image-copies.js';
@@ -28,63 +29,76 @@ export function sizeArguments(
 /** Convolution into `y`. */
 export function convolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): void {
   const side = winogradSide(problem);
-  if (side !== undefined && winogradConvolve(context, problem, side, y)) return;
-  directConvolve(context, problem, y);
+  const bytes = directBytes(context, problem);
+  const run = (scratch: number, condition?: Condition) => directConvolve(context, problem, y, scratch, condition);
+  if (side === undefined) context.scratch(bytes, run);
+  else winogradConvolve(context, problem, side, y, { bytes, run });
 }
 
 /** Convolution over its own input `problem.x`, at stride 1, whose shape the output has. */
 export function convolveInPlace(context: KernelContext, problem: ConvolutionProblem): void {
   const side = winogradSide(problem);
   const copies = imageCopies(problem.inputShape, side === undefined ? 1 : leastImages(problem, side));
-  const all = [...new Array(copies.images.count).keys()];
-  const failed = side === undefined ? all : winogradConvolveInPlace(context, problem, side, copies, all);
-  if (failed.length > 0) directConvolveInPlace(context, problem, copies, failed);
+  const bytes = directBytes(context, problem) + copies.bytes * context.pool.threads;
+  const run = (scratch: number, any?: Condition, ofPiece?: Condition) =>
+    directConvolveInPlace(context, problem, copies, scratch, any, ofPiece);
+  if (side === undefined) context.scratch(bytes, run);
+  else winogradConvolveInPlace(context, problem, side, copies, { bytes, run });
+}
+
+/** Scratch memory for a packed filter, and for a band of each thread. */
+function directBytes({ pool }: KernelContext, problem: ConvolutionProblem): number {
+  return packedBytesOf(problem) + bandOf(problem).bandBytes * pool.threads;
 }
 
 /**
  * Convolution by its definition. It is as fast as the backend's XNNPACK on one thread and faster on more, since
  * the backend's threads spin on the cores after each convolution. It does not cache packed filters.
  */
-function directConvolve(context: KernelContext, problem: ConvolutionProblem, y: Tensor): void {
+function directConvolve(
+  context: KernelContext,
+  problem: ConvolutionProblem,
+  y: Tensor,
+  packed: number,
+  condition: Condition | undefined,
+): void {
   const { heap, pool } = context;
   const { x, inputShape, outputShape, kernelHeight, kernelWidth } = problem;
   const sizes = sizeArguments(inputShape, outputShape, kernelHeight, kernelWidth, problem);
-  const packedBytes = packedBytesOf(problem);
   const { band, bandBytes } = bandOf(problem);
   const images = pieces(inputShape[0], PIECES);
-  context.scratch(packedBytes + bandBytes * pool.threads, (packed) => {
-    const [from, to] = [heap.pointer(x), heap.pointer(y)];
-    packFilter(context, problem, packed);
-    pool.runEvenly('convolve', images, [from, packed, to, packed + packedBytes], [...sizes, band, bandBytes]);
-  });
+  packFilter(context, problem, packed, condition);
+  const before = [heap.pointer(x), packed, heap.pointer(y), packed + packedBytesOf(problem)];
+  pool.runEvenly('convolve', images, before, [...sizes, band, bandBytes], condition);
 }
 
-/** `directConvolve` in place, of the pieces `which` of the batch. */
+/** `directConvolve` in place, of the pieces of the batch whose condition holds. */
 function directConvolveInPlace(
   context: KernelContext,
   problem: ConvolutionProblem,
   { images, bytes }: ImageCopies,
-  which: readonly number[],
+  packed: number,
+  any: Condition | undefined,
+  ofPiece: Condition | undefined,
 ): void {
   const { heap, pool } = context;
   const { x, inputShape, kernelHeight, kernelWidth, paddingHeight, paddingWidth } = problem;
   const [, height, width, channels] = inputShape;
-  const packedBytes = packedBytesOf(problem);
   const { band, bandBytes } = bandOf(problem);
-  context.scratch(packedBytes + (bytes + bandBytes) * pool.threads, (packed) => {
-    const from = heap.pointer(x);
-    packFilter(context, problem, packed);
-    runCopies(pool, 'convolveInPlace', which, (piece) => [
-      from,
-      packed,
-      packed + packedBytes,
-      ...images.bounds(piece),
-      ...[height, width, channels, kernelHeight, kernelWidth, paddingHeight, paddingWidth],
-      band,
-      bytes,
-      bytes + bandBytes,
-    ]);
-  });
+  const from = heap.pointer(x);
+  const scratch = packed + packedBytesOf(problem);
+  packFilter(context, problem, packed, any);
+  const argumentsOf = (piece: number) => [
+    from,
+    packed,
+    scratch,
+    ...images.bounds(piece),
+    ...[height, width, channels, kernelHeight, kernelWidth, paddingHeight, paddingWidth],
+    band,
+    bytes,
+    bytes + bandBytes,
+  ];
+  runCopies(pool, 'convolveInPlace', images.count, argumentsOf, ofPiece);
 }
 
 /** Output rows of a band, and the bytes of the input rows that it reads, if they are copied. */

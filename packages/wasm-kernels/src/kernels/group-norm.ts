@@ -38,7 +38,6 @@ export function groupNorm(
   return context.scratch(16 * batch * channels, (sums) =>
     context.scratch(8 * batch * channels, (affine) => {
       const [from, to] = [heap.pointer(x), heap.pointer(output)];
-      context.doubles(sums, 2 * batch * channels).fill(0);
       pool.runEvenly('imageStatistics', images, [from, sums], rest);
       const [scales, shifts] = context.valuesOf(scale, shift);
       const [means, variances, values] = context.valuesOf(mean, variance, x);
@@ -97,8 +96,8 @@ export function groupNormGradient(context: KernelContext, request: GroupNormGrad
         numbers[at] = means[Math.floor(at / channels) * groups + group] as number;
       }
       const totals = context.doubles(sums, 2 * batch * channels);
-      totals.fill(0);
       pool.runEvenly('imageNormGradientSums', images, [cotangent, input, k, sums], rest);
+      pool.wait();
       const scaleSums = new Float64Array(channels);
       const shiftSums = new Float64Array(channels);
       for (let n = 0; n < batch; n++) {

@@ -1,5 +1,5 @@
 import type { Shape4 } from '@localgrad/kernels';
-import type { KernelPool } from '../pool/pool.js';
+import type { Condition, KernelPool } from '../pool/pool.js';
 import { maximumPieces } from '../pool/worker.js';
 import { pieces } from './context.js';
 
@@ -35,15 +35,20 @@ function imageBytes([, height, width, channels]: Shape4): number {
   return 4 * height * width * channels;
 }
 
-/** Runs a kernel on the pieces `which`, however many. */
+/** Runs a kernel on all pieces, however many. */
 export function runCopies(
   pool: KernelPool,
   kernel: string,
-  which: readonly number[],
+  count: number,
   argumentsOf: (piece: number) => readonly number[],
+  condition?: Condition,
 ): void {
-  for (let first = 0; first < which.length; first += maximumPieces) {
-    const some = which.slice(first, first + maximumPieces);
-    pool.run(kernel, some.length, (index) => argumentsOf(some[index] as number));
+  for (let first = 0; first < count; first += maximumPieces) {
+    pool.run(
+      kernel,
+      Math.min(maximumPieces, count - first),
+      (piece) => argumentsOf(first + piece),
+      condition && { ...condition, pointer: condition.pointer + condition.step * first },
+    );
   }
 }

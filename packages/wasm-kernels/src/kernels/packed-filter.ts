@@ -1,3 +1,4 @@
+import type { Condition } from '../pool/pool.js';
 import type { KernelContext } from './context.js';
 import type { ConvolutionProblem } from './convolution-problem.js';
 
@@ -16,9 +17,15 @@ export function packedBytesOf({ inputShape, outputShape, kernelHeight, kernelWid
 }
 
 /** Packs a filter at `packed`. */
-export function packFilter({ heap, pool }: KernelContext, problem: PackedProblem, packed: number): void {
+export function packFilter(
+  { heap, pool }: KernelContext,
+  problem: PackedProblem,
+  packed: number,
+  condition?: Condition,
+): void {
   const { filter, inputShape, outputShape, kernelHeight, kernelWidth, isTurned } = problem;
   const weights = heap.pointer(filter);
   const taps = kernelHeight * kernelWidth;
-  pool.run('packFilter', 1, () => [weights, packed, taps, inputShape[3], outputShape[3], isTurned ? 1 : 0]);
+  const all = [weights, packed, taps, inputShape[3], outputShape[3], isTurned ? 1 : 0];
+  pool.run('packFilter', 1, () => all, condition);
 }

@@ -5,7 +5,7 @@ import type {
   GroupStatistics,
 } from '@localgrad/kernels';
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
-import { PIECES, QUANTUM, sums } from './batch-norm.js';
+import { PIECES, QUANTUM, withSums } from './batch-norm.js';
 import { type KernelContext, pieces } from './context.js';
 
 /** Whether a group norm normalizes rows of channels: one group, images of one pixel. */
@@ -35,19 +35,20 @@ export function rowNorm(
 export function rowNormGradient(context: KernelContext, request: GroupNormGradientRequest): GroupNormGradient {
   const { dy, x, statistics, parameters } = request;
   const { epsilon, scale } = parameters;
-  const { heap } = context;
+  const { heap, pool } = context;
   const channels = x.shape[3];
   const dx = heap.shares(dy) ? heap.allocate<Tensor4D>(x.shape) : dy;
   const dScale = heap.allocate<Tensor1D>([channels]);
   const dShift = heap.allocate<Tensor1D>([channels]);
   const addresses = [dy, x, dx, statistics.mean, statistics.variance, scale].map((tensor) => heap.pointer(tensor));
-  const total = sums(context, 'rowNormGradient', x, (target, start, end) => [
+  const argumentsOf = (target: number, start: number, end: number) => [
     ...addresses,
     ...[target, start, end, channels, epsilon],
-  ]);
-  const [scales, shifts] = context.valuesOf(dScale, dShift);
-  shifts.set(total.subarray(0, channels));
-  scales.set(total.subarray(channels));
+  ];
+  withSums(context, 'rowNormGradient', x, argumentsOf, (sums, count) => {
+    const to = [heap.pointer(dShift), heap.pointer(dScale)];
+    pool.run('addSums', 1, () => [sums, count, channels, ...to]);
+  });
   if (dx !== dy) dy.dispose();
   return { dx, dScale, dShift };
 }

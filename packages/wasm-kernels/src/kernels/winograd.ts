@@ -1,4 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
+import type { Condition } from '../pool/pool.js';
 import { type KernelContext, pieces } from './context.js';
 import type { ConvolutionProblem } from './convolution-problem.js';
 import { copyBytesOf, type ImageCopies, runCopies } from './image-copies.js';
@@ -16,6 +17,7 @@ const LINE_FLOATS = 16;
 const PASS_FLOATS = 36 * 4;
 /** A word that kernels set, at the start of the scratch memory. */
 const FLAG_BYTES = 16;
+const FLAG_WORDS = FLAG_BYTES / 4;
 /** Fewest tiles of a block: each passes the whole filter. */
 const MINIMUM_BLOCK = 16;
 /** Tiles that transforming a filter, and passing it, cost as much as. */
@@ -90,93 +92,106 @@ export function leastImages(sizes: Sizes, side: TileSide): number {
   return Math.ceil(MINIMUM_TILES / tilesOf(sizes, side));
 }
 
+/** Computes what a call of Winograd's kernels could not, by the definition, if `condition` holds. */
+export interface ByDefinition {
+  /** Bytes of scratch memory. */
+  readonly bytes: number;
+  run(scratch: number, condition: Condition): void;
+}
+
 /**
- * Convolution into `y` in 16/36 of the multiplications (tiles of 2×2), or a quarter (4×4); `winogradSide` says where. Returns false
- * if a result is not finite: an infinite input then spoils whole tiles, and the definition has to be computed instead.
+ * Convolution into `y` in 16/36 of the multiplications (tiles of 2×2), or a quarter (4×4); `winogradSide` says where. If a result is not
+ * finite, the definition is computed instead: an infinite input spoils whole tiles.
  */
 export function winogradConvolve(
   context: KernelContext,
   problem: ConvolutionProblem,
   side: TileSide,
   y: Tensor,
-): boolean {
+  otherwise: ByDefinition,
+): void {
   const { heap, pool } = context;
   const { x } = problem;
   const blocks = blocksOf(problem, side);
   const images = imagePieces(problem, side, PIECES);
-  return withFilter(
-    context,
-    problem,
-    side,
-    FLAG_BYTES + 4 * pool.threads * blocks.scratchFloats,
-    (transformed, flag) => {
-      context.integers(flag, 1)[0] = 0;
-      const [from, to] = [heap.pointer(x), heap.pointer(y)];
-      pool.runEvenly(
-        'winogradConvolve',
-        images,
-        [from, transformed, to, flag + FLAG_BYTES],
-        [...blocks.sizes, flag, 4 * blocks.scratchFloats],
-      );
-      return context.integers(flag, 1)[0] === 0;
-    },
-  );
+  const filterBytes = filterBytesOf(problem, side);
+  const bytes = filterBytes + 4 * pool.threads * blocks.scratchFloats;
+  context.scratch(FLAG_BYTES + Math.max(bytes, otherwise.bytes), (flag) => {
+    const transformed = flag + FLAG_BYTES;
+    pool.run('clearWords', 1, () => [flag, FLAG_WORDS]);
+    transformFilter(context, problem, side, transformed);
+    pool.runEvenly(
+      'winogradConvolve',
+      images,
+      [heap.pointer(x), transformed, heap.pointer(y), transformed + filterBytes],
+      [...blocks.sizes, flag, 4 * blocks.scratchFloats],
+    );
+    otherwise.run(transformed, { pointer: flag, step: 0 });
+  });
 }
 
-/** As `winogradConvolve`, over its own input. Returns those of all pieces with results that are not finite, which are as before. */
+/** As `winogradConvolve`, over its own input; pieces with results that are not finite stay as before, and have words of their own. */
 export function winogradConvolveInPlace(
   context: KernelContext,
   problem: ConvolutionProblem,
   side: TileSide,
   { images, bytes }: ImageCopies,
-  all: readonly number[],
-): number[] {
+  otherwise: InPlaceByDefinition,
+): void {
   const { heap, pool } = context;
   const { x, inputShape, paddingHeight } = problem;
   const [, height, width, channels] = inputShape;
   const blocks = blocksOf(problem, side);
   const scratchBytes = bytes + 4 * blocks.scratchFloats;
-  const flagBytes = 4 * images.count;
-  return withFilter(context, problem, side, flagBytes + pool.threads * scratchBytes, (transformed, flags) => {
-    context.integers(flags, images.count).fill(0);
+  const filterBytes = filterBytesOf(problem, side);
+  const wordBytes = FLAG_BYTES * Math.ceil((1 + images.count) / FLAG_WORDS);
+  const allBytes = Math.max(filterBytes + pool.threads * scratchBytes, otherwise.bytes);
+  context.scratch(wordBytes + allBytes, (flag) => {
+    const flags = flag + 4;
+    const transformed = flag + wordBytes;
     const from = heap.pointer(x);
-    runCopies(pool, 'winogradConvolveInPlace', all, (piece) => [
+    pool.run('clearWords', 1, () => [flags, images.count]);
+    transformFilter(context, problem, side, transformed);
+    runCopies(pool, 'winogradConvolveInPlace', images.count, (piece) => [
       from,
       transformed,
-      flags + flagBytes,
+      transformed + filterBytes,
       ...images.bounds(piece),
       ...[height, width, channels, paddingHeight, side, blocks.block],
       flags + 4 * piece,
       bytes,
       scratchBytes,
     ]);
-    const found = context.integers(flags, images.count);
-    return all.filter((piece) => found[piece] !== 0);
+    pool.run('gatherWords', 1, () => [flags, images.count, flag]);
+    otherwise.run(transformed, { pointer: flag, step: 0 }, { pointer: flags, step: 4 });
   });
 }
 
-/** Calls `body` with the transformed filter, and `bytes` of other scratch memory. */
-function withFilter<T>(
-  context: KernelContext,
+/** Computes the pieces that Winograd's kernels could not, by the definition; `any` holds if there are some. */
+export interface InPlaceByDefinition {
+  /** Bytes of scratch memory. */
+  readonly bytes: number;
+  run(scratch: number, any: Condition, ofPiece: Condition): void;
+}
+
+function filterBytesOf({ inputShape, outputShape }: Sizes, side: TileSide): number {
+  return 4 * transformedFloats(side, inputShape[3] * outputShape[3]);
+}
+
+function transformFilter(
+  { heap, pool }: KernelContext,
   { filter, inputShape, outputShape, isTurned }: ConvolutionProblem,
   side: TileSide,
-  bytes: number,
-  body: (transformed: number, scratch: number) => T,
-): T {
-  const { heap, pool } = context;
-  const inChannels = inputShape[3];
-  const outChannels = outputShape[3];
-  const filterBytes = 4 * transformedFloats(side, inChannels * outChannels);
-  return context.scratch(filterBytes + bytes, (transformed) => {
-    const weights = heap.pointer(filter);
-    const groups = pieces(outChannels / LANES, PIECES);
-    pool.runEvenly('winogradFilter', groups, [weights, transformed, inChannels, outChannels, isTurned ? 1 : 0, side]);
-    return body(transformed, transformed + filterBytes);
-  });
+  transformed: number,
+): void {
+  const [inChannels, outChannels] = [inputShape[3], outputShape[3]];
+  const groups = pieces(outChannels / LANES, PIECES);
+  const weights = heap.pointer(filter);
+  pool.runEvenly('winogradFilter', groups, [weights, transformed, inChannels, outChannels, isTurned ? 1 : 0, side]);
 }
 
 /**
- * Filter gradient [3, 3, in, out] into `dw`, by the transpose of `winogradConvolve`; false as there.
+ * Filter gradient [3, 3, in, out] into `dw`, by the transpose of `winogradConvolve`, or by its definition as there.
  *
  * @param affine where all scales of x, then all shifts lie, if a ReLU of x·scale + shift is convolved instead of x
  */
@@ -187,8 +202,9 @@ export function winogradFilterGradient(
   dw: Tensor,
   sizes: Sizes,
   side: TileSide,
+  otherwise: ByDefinition,
   affine?: number,
-): boolean {
+): void {
   const { heap, pool } = context;
   const inChannels = sizes.inputShape[3];
   const outChannels = sizes.outputShape[3];
@@ -199,8 +215,9 @@ export function winogradFilterGradient(
   const images = imagePieces(sizes, side, most);
   const copyBytes = affine === undefined ? 0 : copyBytesOf(sizes.inputShape);
   const scratchBytes = copyBytes + 4 * blocks.scratchFloats;
-  return context.scratch(4 * images.count * sumFloats + pool.threads * scratchBytes + FLAG_BYTES, (flag) => {
-    context.integers(flag, 1)[0] = 0;
+  const bytes = 4 * images.count * sumFloats + pool.threads * scratchBytes;
+  context.scratch(FLAG_BYTES + Math.max(bytes, otherwise.bytes), (flag) => {
+    pool.run('clearWords', 1, () => [flag, FLAG_WORDS]);
     const sums = flag + FLAG_BYTES;
     const [from, cotangent, to] = [heap.pointer(x), heap.pointer(dy), heap.pointer(dw)];
     const scratch = sums + 4 * images.count * sumFloats;
@@ -218,7 +235,7 @@ export function winogradFilterGradient(
     ]);
     const parts = pieces(weights, SUM_PIECES, LINE_FLOATS);
     pool.runEvenly('winogradFilterSum', parts, [sums, to, images.count, 4 * sumFloats, weights, side, flag]);
-    return context.integers(flag, 1)[0] === 0;
+    otherwise.run(sums, { pointer: flag, step: 0 });
   });
 }
 

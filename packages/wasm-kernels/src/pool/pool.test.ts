@@ -1,10 +1,9 @@
 import { LocalgradError } from '@localgrad/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { binary } from '../generated/threaded-simd.js';
-import { createSingleThreadPool, createThreadPool, type KernelFunctions } from './pool.js';
+import { createSingleThreadPool, type KernelFunctions } from './pool.js';
+import { createThreadPool, type ThreadPool } from './thread-pool.js';
 import { maximumArguments } from './worker.js';
-
-type ThreadPool = Awaited<ReturnType<typeof createThreadPool>>;
 
 const COUNT = 64;
 let memory: WebAssembly.Memory;
@@ -28,6 +27,7 @@ function addPieces(run: (piece: number) => readonly number[], target: ThreadPool
   for (let i = 0; i < 2 * COUNT; i++) all[i] = i;
   all.fill(-1, 2 * COUNT);
   target.run('add', COUNT, run);
+  target.wait();
   return all.slice(2 * COUNT);
 }
 const element = (piece: number) => [0, 4 * COUNT, 8 * COUNT, piece, piece + 1] as const;
@@ -51,6 +51,7 @@ describe('thread pool', () => {
     const counter = new Float32Array(memory.buffer, 4096, COUNT).fill(0);
     const ones = new Float32Array(memory.buffer, 8192, COUNT).fill(1);
     for (let round = 0; round < 200; round++) pool.run('add', COUNT, (piece) => [4096, 8192, 4096, piece, piece + 1]);
+    pool.wait();
     expect([...counter]).toEqual([...ones].map(() => 200));
   });
 
@@ -67,6 +68,7 @@ describe('thread pool', () => {
           4 * COUNT,
           8 * COUNT,
         ]);
+        target.wait();
         expect(all.slice(2 * COUNT)).toEqual(Float32Array.from(sums).fill(-1, COUNT - 1));
       }
     }
@@ -81,10 +83,51 @@ describe('thread pool', () => {
     pool = await createThreadPool(module, { ...functions, add }, memory, { threads: 1 });
     const values = Array.from({ length }, (_, at) => at + 0.5);
     pool.run('add', 2, () => values);
+    pool.wait();
     expect(found.slice(0, length + 1)).toEqual([...values, 0]);
     if (length < 3) return;
     pool.runEvenly('add', { count: 2, size: 3, items: 5 }, [7], values.slice(3));
+    pool.wait();
     expect(found.slice(0, length + 1)).toEqual([7, 3, 5, ...values.slice(3), 0]);
+  });
+
+  it.each([1, 2, 3, 5])('runs calls in their order, while the caller goes on, on %i threads', async (threads) => {
+    pool = await createThreadPool(module, functions, memory, { threads });
+    expect(pool.isIdle).toBe(true);
+    const [sum, one, partial] = [4096, 8192, 16_384];
+    const all = (pointer: number, length: number) => new Float32Array(memory.buffer, pointer, length);
+    all(sum, COUNT).fill(0);
+    all(one, COUNT).fill(1);
+    // Each call reads what the one before wrote, in other pieces.
+    for (let round = 1; round <= 100; round++) {
+      pool.run('add', COUNT, (piece) => [sum, one, partial, piece, piece + 1]);
+      pool.runEvenly('add', { count: 2, size: 40, items: COUNT }, [partial, one, sum]);
+      pool.run('add', 1, () => [sum, one, sum, 0, COUNT]);
+    }
+    pool.wait();
+    expect(pool.isIdle).toBe(true);
+    expect([...all(sum, COUNT)]).toEqual(Array(COUNT).fill(300));
+  });
+
+  it.each([1, 2, 3])('runs pieces whose condition an earlier call has set, on %i threads', async (threads) => {
+    const alone = createSingleThreadPool(functions);
+    pool = await createThreadPool(module, functions, memory, { threads });
+    const [words, zeros, y] = [4096, 8192, 16_384];
+    const integers = new Int32Array(memory.buffer, words, COUNT);
+    new Int32Array(memory.buffer, zeros, COUNT).fill(0);
+    const results = new Float32Array(memory.buffer, y, COUNT);
+    for (const target of [pool, alone]) {
+      integers.fill(0).fill(1, 10, 20);
+      results.fill(-1);
+      // Copies the words, which are then read as conditions.
+      target.run('copyRows', 2, (piece) => [words, zeros, 32 * piece, 32 * (piece + 1), 4, 4, 4]);
+      const ofPiece = (piece: number) => [y, y, y, piece, piece + 1];
+      target.run('add', COUNT, ofPiece, { pointer: zeros, step: 4 });
+      target.runEvenly('add', { count: 4, size: 16, items: COUNT }, [y, y, y], [], { pointer: zeros, step: 0 });
+      target.runEvenly('add', { count: 4, size: 16, items: COUNT }, [y, y, y], [], { pointer: zeros + 40, step: 0 });
+      target.wait();
+      expect([...results]).toEqual(Array.from(results, (_, piece) => (piece >= 10 && piece < 20 ? -4 : -2)));
+    }
   });
 
   it('wakes workers that sleep', async () => {
@@ -101,6 +144,7 @@ describe('thread pool', () => {
       new Float32Array(memory.buffer, 0, 4).fill(1);
       results().fill(0);
       pool.run('add', 2, (piece) => [0, 8, 16, piece, piece + 1]);
+      pool.wait();
       expect(results()).toContain(2);
     }
   });
@@ -134,10 +178,12 @@ describe('thread pool', () => {
       timeoutMilliseconds: 50,
     });
     const run = () => pool?.run('sumArrays', 2, () => [0, 64, 2 ** 31 - 1, 0, 0, 4]);
-    const error = caught(run);
+    run();
+    const error = caught(() => pool?.wait());
     expect(error.code).toBe('backend-lost');
     expect(error.message).toContain('no progress for 0.05 s');
     expect(caught(run).message).toContain('no progress');
+    expect(caught(() => pool?.wait()).message).toContain('no progress');
     await pool.workers[0]?.terminate();
   });
 

@@ -1,8 +1,11 @@
 import { LocalgradError } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
+import { Allocations, type EmscriptenModule, type PendingWork } from './allocations.js';
+import { type BackendWithData, waitBeforeLookups } from './tensor-data.js';
 
 /** The heap of the TensorFlow.js wasm backend, addressed by byte offsets instead of tensors. */
 export interface WasmHeap {
+  /** The memory, which the host may read and write until the next call of a kernel. */
   readonly memory: WebAssembly.Memory;
   /** Whether threads share the heap. */
   readonly shared: boolean;
@@ -10,15 +13,26 @@ export interface WasmHeap {
   pointer(tensor: tf.Tensor): number;
   /** Whether other handles share the buffer of the tensor, which then must not be overwritten. */
   shares(tensor: tf.Tensor): boolean;
-  /** Creates an uninitialized tensor on the heap. */
+  /** Creates a tensor on the heap, for kernels to write. */
   allocate<T extends tf.Tensor>(shape: readonly number[], dtype?: 'float32' | 'int32'): T;
-  /** @throws LocalgradError `out-of-memory` */
+  /**
+   * Memory for kernels to write.
+   *
+   * @throws LocalgradError `out-of-memory`
+   */
   malloc(bytes: number): number;
   free(pointer: number): void;
+  /** Returns when all kernels that were called have run, as reading a tensor does; for measurements. */
+  finish(): void;
   /** Allocated bytes: tensors, scratch memory of kernels, packed weights. */
   usedBytes(): number;
   /** Bytes that can still be allocated. */
   availableBytes(): number;
+  /**
+   * From now on, the backend and `memory` wait for this work, and memory is not reused for anything else before it has run. Waits for
+   * earlier work of others.
+   */
+  defer(work: PendingWork): void;
   /** Removes the guard. */
   close(): void;
 }
@@ -26,17 +40,8 @@ export interface WasmHeap {
 /** The 32-bit address space of WebAssembly, which is also the limit of the backend's build. */
 export const maximumHeapBytes = 2 ** 32;
 
-interface EmscriptenModule {
-  wasmMemory?: WebAssembly.Memory;
-  asm: { memory?: WebAssembly.Memory; malloc(bytes: number): number; free(pointer: number): void };
-  _malloc(bytes: number): number;
-  _free(pointer: number): void;
-  HEAPU8: Uint8Array;
-}
-
-interface WasmBackend {
+interface WasmBackend extends BackendWithData {
   readonly wasm: EmscriptenModule;
-  readonly dataIdMap: { get(dataId: object): { memoryOffset: number; refCount: number } | undefined };
   makeOutput(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
 }
 
@@ -62,15 +67,17 @@ export function openHeap(
     );
   }
   const module = backend.wasm;
+  const allocations = Allocations.of(module, limitBytes, failure);
+  const lookup = waitBeforeLookups(backend, () => allocations.finish());
   const memory = (): WebAssembly.Memory => (module.wasmMemory ?? module.asm.memory) as WebAssembly.Memory;
-  const guard = guardAllocations(module, limitBytes, failure);
   return {
     get memory() {
+      allocations.finish();
       return memory();
     },
     shared: typeof SharedArrayBuffer !== 'undefined' && memory().buffer instanceof SharedArrayBuffer,
     pointer(tensor) {
-      const entry = backend.dataIdMap.get(tensor.dataId);
+      const entry = lookup.get(tensor.dataId);
       if (entry === undefined) {
         throw new LocalgradError(
           'misuse',
@@ -79,74 +86,21 @@ export function openHeap(
       }
       return entry.memoryOffset >>> 0;
     },
-    shares: (tensor) => (backend.dataIdMap.get(tensor.dataId)?.refCount ?? 2) > 1,
+    shares: (tensor) => (lookup.get(tensor.dataId)?.refCount ?? 2) > 1,
     allocate<T extends tf.Tensor>(shape: readonly number[], dtype: 'float32' | 'int32' = 'float32'): T {
-      const info = backend.makeOutput(shape, dtype);
+      const info = allocations.forKernels(() => backend.makeOutput(shape, dtype));
       return tf.engine().makeTensorFromTensorInfo(info) as T;
     },
-    malloc: (bytes) => module._malloc(bytes) >>> 0,
+    malloc: (bytes) => allocations.forKernels(() => module._malloc(bytes)) >>> 0,
     free: (pointer) => module._free(pointer),
-    usedBytes: guard.usedBytes,
-    availableBytes: () => limitBytes - guard.usedBytes(),
-    close: guard.remove,
-  };
-}
-
-function lostError(reason: string): LocalgradError {
-  return new LocalgradError(
-    'backend-lost',
-    `A thread of the wasm backend died: ${reason}. Start the backend again; existing tensors can still be read.`,
-  );
-}
-
-interface Guard {
-  usedBytes(): number;
-  remove(): void;
-}
-
-const guards = new WeakMap<EmscriptenModule, Guard>();
-
-/** Counts allocated bytes, and throws where the backend would write to address 0 or wait for a dead thread. */
-function guardAllocations(module: EmscriptenModule, limitBytes: number, failure: () => string | undefined): Guard {
-  const known = guards.get(module);
-  if (known !== undefined) return known;
-  const sizes = new Map<number, number>();
-  let used = 0;
-  const { malloc, free } = module.asm;
-  const original = { malloc: module._malloc, free: module._free };
-  const refuse = (bytes: number): never => {
-    throw new LocalgradError(
-      'out-of-memory',
-      `The wasm heap is exhausted: ${bytes} bytes were requested, and ${used} of ${limitBytes} bytes are in use. ` +
-        'Use a smaller batch, more modules, or the recompute executor.',
-      { requestedBytes: bytes, usedBytes: used, limitBytes },
-    );
-  };
-  // Emscripten replaces module._malloc by its own stub on the first call, so both names must be set.
-  module._malloc = (bytes) => {
-    const reason = failure();
-    if (reason !== undefined) throw lostError(reason);
-    if (used + bytes > limitBytes) refuse(bytes);
-    const pointer = malloc(bytes) >>> 0;
-    if (pointer === 0 && bytes > 0) refuse(bytes);
-    sizes.set(pointer, bytes);
-    used += bytes;
-    return pointer;
-  };
-  module._free = (pointer) => {
-    const address = pointer >>> 0;
-    used -= sizes.get(address) ?? 0;
-    sizes.delete(address);
-    free(pointer);
-  };
-  const guard = {
-    usedBytes: () => used,
-    remove() {
-      module._malloc = original.malloc;
-      module._free = original.free;
-      guards.delete(module);
+    finish: () => allocations.finish(),
+    usedBytes: () => allocations.usedBytes,
+    availableBytes: () => limitBytes - allocations.usedBytes,
+    defer: (work) => allocations.defer(work),
+    close() {
+      allocations.close();
+      // What was not computed must not be read.
+      if (allocations.isIdle) lookup.close();
     },
   };
-  guards.set(module, guard);
-  return guard;
 }
