@@ -55,8 +55,8 @@ export const wordCount = control.words + queueLength * callWord.words;
 export const blockBytes = wordCount * 4 + queueLength * callLength * 8;
 
 /**
- * Polls before a thread sleeps: about 20 µs, less than the time between most kernels of a step. With ten times as many, steps are 2 to
- * 9 % faster on idle cores, but take 1.2 × the time where three processes share two cores.
+ * Polls before a thread sleeps: about 20 µs, longer than most threads differ at the end of a call. With four times as many while calls are
+ * pending, steps take 0.97 × the time on idle cores, but 1.06 × where three processes share two.
  */
 export const spins = 4_000;
 
