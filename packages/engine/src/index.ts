@@ -39,4 +39,5 @@ export {
 } from './train-step.js';
 export { type UntrainedParts, untrainedParts } from './untrained.js';
 export { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
+export { describeRules, type RuleDescription } from './weight-rules.js';
 export { phaseWork, unitsOf } from './work.js';

@@ -13,6 +13,7 @@ import type { RunConfig } from './config/run-config.js';
 import { placementText } from './pipeline/choose-placement.js';
 import { isPipelined } from './pipeline/is-pipelined.js';
 import { type RunPipelineOptions, runAsynchronousPipeline, runPipeline } from './pipeline/run-pipeline.js';
+import { ruleNotices } from './rule-notices.js';
 import { createRunBatches, withFirstBatch } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
 import { tryOneImage } from './try-one-image.js';
@@ -93,6 +94,7 @@ export async function prepareRun(
     await tryOneImage(config, data.train, batches, names);
     const untrained = untrainedNotice(compiled, epochs, batches.batchesPerEpoch);
     if (untrained !== undefined) notices.push(untrained);
+    notices.push(...ruleNotices(compiled, optimizer));
     const withBatch: RunPipelineOptions['withBatch'] = (use) => withFirstBatch(batches, use);
     const divided =
       workers === undefined
