@@ -13,7 +13,8 @@ export interface ParameterRule {
 /** Per-parameter options, accepted by every optimizer. */
 export interface ParameterOptions {
   /**
-   * Apply weight decay to all parameters, or only to matrices and filters (not to biases and scales). Default `all`.
+   * Apply weight decay to all parameters, or only to matrices and filters: not to biases, scales, class tokens and position
+   * embeddings. Default `all`.
    */
   readonly decay?: 'all' | 'matrices';
   /** Rules for single parameters; later rules override earlier ones. Default: none. */
@@ -51,7 +52,7 @@ export function resolveParameterOptions(
   const known = new Map<string, ParameterSettings>();
   const resolve = ({ name, shape }: Parameter): ParameterSettings => {
     let settings: ParameterSettings = {
-      weightDecay: decay === 'all' || shape.length >= 2 ? weightDecay : 0,
+      weightDecay: decay === 'all' || isMultiplied(shape) ? weightDecay : 0,
       learningRateScale: 1,
     };
     for (const { pattern, overrides } of rules) if (pattern.test(name)) settings = { ...settings, ...overrides };
@@ -69,6 +70,14 @@ export function resolveParameterOptions(
     },
     members: rules.length === 0 ? {} : { rules: shownRules },
   };
+}
+
+/**
+ * Whether values of this shape are multiplied with their input, as matrices and filters are. Three extents are those of a map or a
+ * token sequence, to which values such as class tokens and position embeddings belong.
+ */
+function isMultiplied(shape: readonly number[]): boolean {
+  return shape.length === 2 || shape.length >= 4;
 }
 
 function checkedRule(where: string, rule: ParameterRule) {
