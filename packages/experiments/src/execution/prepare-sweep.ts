@@ -3,7 +3,6 @@ import type { Experiment } from '../files/experiment.js';
 import { draftSweep, runFolderOf, type Sweep, writeSweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
 import { checkConditions } from './check-conditions.js';
-import { chosenConditions } from './chosen-conditions.js';
 import { readExperiment } from './experiment-file.js';
 import { defaultSweepFolder } from './open-sweep.js';
 
@@ -25,7 +24,10 @@ export interface SweepPlace {
   readonly option?: string | undefined;
   /** Command that repeats the sweep, for its report. */
   readonly command?: string | undefined;
-  /** Receives a warning if the folder's sweep had runs that the experiment does not have. */
+  /**
+   * Receives warnings: if the folder's sweep had runs that the experiment does not have, or finished runs of conditions that are
+   * not chosen had other inputs.
+   */
   readonly onProblem?: ((message: string) => void) | undefined;
 }
 
@@ -90,11 +92,10 @@ export async function checkedSweep(
   const writing = source.sweep === undefined ? await writingOf(source) : undefined;
   const sweep = writing === undefined ? await preparedSweep(source) : await draftSweep(...writing);
   const status = await readSweepStatus(sweep);
-  const conditions = chosenConditions(sweep.conditions, source.only);
   if (source.sweep === undefined || source.isChecked !== true) {
-    const { file, threads, runsHere } = source;
-    const option = source.sweep === undefined ? source.option : undefined;
-    await checkConditions({ ...sweep, conditions }, status, { file, threads, runsHere, option });
+    const { file, threads, runsHere, only } = source;
+    const { option, onProblem } = source.sweep === undefined ? source : {};
+    await checkConditions(sweep, status, { file, threads, runsHere, only, option, onProblem });
   }
   return { sweep: writing === undefined ? sweep : await writeSweep(...writing), status };
 }

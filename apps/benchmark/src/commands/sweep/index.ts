@@ -111,7 +111,10 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
       refuseForeignFlags(flags.executor, flags);
       if (flags.executor !== 'slurm') return present(() => run(file, flags, terminal), renderSweep);
       const { slurm: extra, ...rest } = flags;
-      return present(() => submitSweep({ ...rest, ...placeOf(file, flags), extra }), renderSubmission);
+      return present(
+        () => submitSweep({ ...rest, ...placeOf(file, flags), onProblem: (text) => warn(terminal, text), extra }),
+        renderSubmission,
+      );
     },
   );
   addManifestFlags(
