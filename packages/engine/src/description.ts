@@ -8,6 +8,7 @@ import {
   type ObjectiveRole,
   type Optimizer,
   type Parameter,
+  rejectUnknownKeys,
   type Shape3,
   type SharedWeightsReference,
   type Span,
@@ -161,12 +162,15 @@ export interface DescribeOptions extends Pick<PredictionOptions, 'accumulate'> {
   readonly optimizer?: Pick<Optimizer, 'stateBytes' | 'needsWholeStep' | 'rules'>;
 }
 
+const optionNames = ['optimizer', 'accumulate'] as const satisfies readonly (keyof DescribeOptions)[];
+
 /** Predicts the work and memory of a plan without running a step. */
 export function describePlan(
   compiled: CompiledPlan,
   batchSize: number,
   options: DescribeOptions = {},
 ): PlanDescription {
+  rejectUnknownKeys('describePlan', options, optionNames);
   const work = compiled.phases.map((phase) => measurePhase(compiled, batchSize, { ...options, phase }));
   const highest = (of: (phase: PhaseWork) => number | undefined) => Math.max(...work.map((phase) => of(phase) ?? 0));
   return {

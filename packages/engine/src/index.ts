@@ -14,7 +14,8 @@ export {
 } from './description.js';
 export { endStep } from './end-step.js';
 export { forwardBlocks, forwardNetwork, predict } from './evaluation.js';
-export { createExecutor, type ExecutorOptions, type GradientCrossings } from './executor.js';
+export { createExecutor } from './executor.js';
+export type { ExecutorOptions, GradientCrossings } from './executor-options.js';
 export type { GradientDelay, GradientDelayOptions, LateBackward, Segment } from './gradient-delay.js';
 export { costOfHeads, type HeadCostOptions, type HeadsCost } from './head-costs.js';
 export { batchTargetsOf, type CompiledHead } from './heads.js';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
-import { at } from '@localgrad/core';
+import { at, rejectUnknownKeys } from '@localgrad/core';
 import { configIdOf, lookForSummary, type RunConfig, readRunState, runConfigSchema } from '@localgrad/runs';
 import type { Experiment, PlannedCondition } from '../files/experiment.js';
 import { isEnded, limitsOf } from '../sweep/run-limits.js';
@@ -13,7 +13,7 @@ import { defaultSweepFolder } from './open-sweep.js';
 import { type Costs, costOf } from './plan-costs.js';
 import { type EndedSeed, type PlannedRow, plannedRows, runsLeft } from './plan-rows.js';
 import { measureSpeed, secondsPerWork } from './plan-speed.js';
-import { type ExperimentSource, experimentOf, type SweepPlace } from './prepare-sweep.js';
+import { type ExperimentSource, experimentOf, type SweepPlace, sourceNames } from './prepare-sweep.js';
 
 export interface SweepPlan {
   readonly name: string;
@@ -46,6 +46,7 @@ export interface PlanOptions {
  * @throws LocalgradError if the experiment is invalid or a condition cannot run
  */
 export async function planSweep(options: ExperimentSource & SweepPlace & PlanOptions): Promise<SweepPlan> {
+  rejectUnknownKeys('planSweep', options, [...sourceNames, 'only', 'measure', 'threads']);
   const whole = await experimentOf(options);
   const experiment = { ...whole, conditions: chosenConditions(whole.conditions, options.only) };
   const folderOf = await runFolders(options.folder ?? defaultSweepFolder(whole));

@@ -1,3 +1,4 @@
+import { rejectUnknownKeys } from '@localgrad/core';
 import { configIdOf, forgetFailures } from '@localgrad/runs';
 import type { Experiment } from '../files/experiment.js';
 import { draftSweep, runFolderOf, type Sweep, writeSweep } from '../sweep/sweep-folder.js';
@@ -31,6 +32,14 @@ export interface SweepPlace {
   readonly onProblem?: ((message: string) => void) | undefined;
 }
 
+/** Names of the options that say which experiment is meant, and where its sweep is kept. */
+export const sourceNames = [
+  ...(['file', 'experiment', 'overrides', 'folder', 'option', 'command', 'onProblem'] as const),
+] satisfies readonly (keyof (ExperimentSource & SweepPlace))[];
+
+/** Names of the options of `RunnableSweep`. */
+export const runnableNames = [...sourceNames, 'sweep', 'isChecked'] as const;
+
 /** @throws LocalgradError `invalid-data` with `file:line:column` for each problem */
 export async function experimentOf(source: ExperimentSource): Promise<Experiment> {
   return source.experiment ?? readExperiment(source.file, source.overrides);
@@ -42,6 +51,7 @@ export async function experimentOf(source: ExperimentSource): Promise<Experiment
  * @throws LocalgradError `invalid-option` if the folder contains another experiment
  */
 export async function prepareSweep(source: ExperimentSource & SweepPlace): Promise<Sweep> {
+  rejectUnknownKeys('prepareSweep', source, sourceNames);
   return writeSweep(...(await writingOf(source)));
 }
 
@@ -72,7 +82,7 @@ export type RunnableSweep =
 
 /** The sweep; prepared first if it is described by an experiment. */
 export async function preparedSweep(source: RunnableSweep): Promise<Sweep> {
-  return source.sweep ?? prepareSweep(source);
+  return source.sweep ?? writeSweep(...(await writingOf(source)));
 }
 
 /**

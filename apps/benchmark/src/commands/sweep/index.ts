@@ -110,7 +110,7 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
     (file: string, flags: SweepFlags & SlurmFlags) => {
       refuseForeignFlags(flags.executor, flags);
       if (flags.executor !== 'slurm') return present(() => run(file, flags, terminal), renderSweep);
-      const { slurm: extra, ...rest } = flags;
+      const { slurm: extra, executor: _, set: __, ...rest } = flags;
       return present(
         () => submitSweep({ ...rest, ...placeOf(file, flags), onProblem: (text) => warn(terminal, text), extra }),
         renderSubmission,
