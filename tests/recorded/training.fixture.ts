@@ -21,10 +21,11 @@ export interface TrainingOptions extends Partial<TrainStepOptions> {
 }
 
 const steps = 24;
+const createSgd = (): Optimizer => sgd({ learningRate: 0.05 });
 
 /** A training run on random batches, which differ from step to step. */
 export function createTraining(options: TrainingOptions) {
-  const { factory, method, modules, side, createOptimizer = () => sgd({ learningRate: 0.05 }), ...others } = options;
+  const { factory, method, modules, side, batch: ofImages, createOptimizer = createSgd, ...others } = options;
   const scope = createScope(3);
   const backbone = factory.build({ inputShape: [side, side, 3], classes: 4, scope });
   const network = createNetwork(backbone, resolvePartition(backbone.blocks, { modules }));
@@ -47,7 +48,7 @@ export function createTraining(options: TrainingOptions) {
       },
     };
   };
-  const runStep = (index: number, size = options.batch) => {
+  const runStep = (index: number, size = ofImages) => {
     const batch = createBatch(index, size);
     const result = step.run(batch, clockAt(index, 1, steps));
     tf.dispose([batch.images, ...Object.values(batch.targets)]);

@@ -29,6 +29,7 @@ describe('parseAsynchronous', () => {
     ['order: shuffled', "order: 'shuffled'; allowed: sequential, random."],
     ['slow: 3', "slow: '3'; allowed: a module and its pace ≥ 1, e.g. 3@2, or a list of them."],
     ['slow: 3@0.5', "slow: '3@0.5'; allowed: a module and its pace ≥ 1"],
+    ['slow: [(module: 3)]', 'slow: {"module":3}; allowed: a module and its pace ≥ 1'],
     ['slow: [1@2, 1@3]', "option 'slow' has two paces for module 1"],
     ['size: 2', "unknown 'size'; allowed: none, or options of buffer, sampling, reuse, order, slow"],
     ['fast', "unknown 'fast'"],

@@ -1,4 +1,4 @@
-import { LocalgradError, type OptionValue, parseExpression } from '@localgrad/core';
+import { LocalgradError, type OptionValue, parseExpression, shown } from '@localgrad/core';
 import { type AsynchronousOptions, orders, resolveAsynchronous, type SlowModule, samplings } from './options.js';
 
 const names = ['buffer', 'sampling', 'reuse', 'order', 'slow'] as const;
@@ -60,7 +60,8 @@ function isList(value: OptionValue): value is readonly OptionValue[] {
 }
 
 function problem(name: string, value: OptionValue, allowed: string): LocalgradError {
-  return new LocalgradError('invalid-option', `${name}: '${String(value)}'; allowed: ${allowed}.`, {
+  const found = shown(typeof value === 'object' ? value : String(value));
+  return new LocalgradError('invalid-option', `${name}: ${found}; allowed: ${allowed}.`, {
     name,
     value,
     allowed,

@@ -30,6 +30,17 @@ describe('parseExpression', () => {
       { name: 'mlm', of: { name: './my methods (old), new/own.mjs', options: { head: '3' } }, options: {} },
     ],
     [
+      'adamw(decay: matrices, parameters: [(match: *.bias, weightDecay: 0), ("match": "heads.*")], none: ())',
+      {
+        name: 'adamw',
+        options: {
+          decay: 'matrices',
+          parameters: [{ match: '*.bias', weightDecay: 0 }, { match: 'heads.*' }],
+          none: {},
+        },
+      },
+    ],
+    [
       'a(text: "say \\"no\\" in C:\\\\x", path: "C:\\y", empty: "")',
       { name: 'a', options: { text: 'say "no" in C:\\x', path: 'C:\\y', empty: '' } },
     ],
@@ -54,6 +65,11 @@ describe('parseExpression', () => {
     ['lam(dgl, leap: [1 2])', 19, /expected ',' or '\]', found '2'/],
     ['lam(dgl, leap: [1', 18, /expected ',' or '\]', found the end/],
     ['lam(dgl, leap: ])', 16, /expected a value for 'leap', found '\]'/],
+    ['sgd(parameters: [(match: a', 27, /expected ',' or '\)', found the end/],
+    ['sgd(parameters: [(match: a, match: b)])', 29, /expected no second value for 'match'/],
+    ['sgd(parameters: [(a)])', 19, /expected 'option: value', found 'a'/],
+    ['sgd(parameters: [{match: a}])', 18, /expected '\(option: value\)', with parentheses, found '{match'/],
+    ['sgd(parameters: { match: a })', 17, /expected '\(option: value\)', with parentheses, found '{'/],
     ['mlm("./own.mjs)', 5, /expected a method name, found "\.\/own\.mjs\) without an end/],
     ['""', 1, /expected a method name, found '""'/],
   ])('reports the position of the mistake in %j', (text, column, message) => {
@@ -92,13 +108,14 @@ describe('parseExpression', () => {
     expect(formatExpression(parseExpression(nested(32)))).toBe(nested(32));
     expect(() => parseExpression(nested(33))).toThrow(/column 133: expected at most 32 decorators/);
     expect(() => parseExpression(nested(100_000))).toThrow(/at most 10,000 characters/);
-    expect(() => parseExpression(`a(b: ${'['.repeat(9000)}`)).toThrow(/expected at most 32 levels of lists/);
+    expect(() => parseExpression(`a(b: ${'['.repeat(9000)}`)).toThrow(/expected at most 32 levels of values/);
+    expect(() => parseExpression(`a(b: ${'(c: '.repeat(2000)}`)).toThrow(/expected at most 32 levels of values/);
     expect(() => parseExpression(`dgl(${'x'.repeat(9000)}`)).toThrow(/^.{1,600}$/);
   });
 
   it('throws only LocalgradError for arbitrary text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(...'a1(),: -[]"\\') }), (text) => {
+      fc.property(fc.string({ unit: fc.constantFrom(...'a1(),: -[]{}"\\') }), (text) => {
         try {
           expect(parseExpression(text).name).not.toBe('');
         } catch (error) {
@@ -119,6 +136,7 @@ describe('formatExpression', () => {
       { maxDepth: 3 },
       fc.oneof(text, number, fc.integer(), fc.boolean()),
       fc.array(tie('value'), { maxLength: 3 }),
+      fc.dictionary(word, tie('value'), { maxKeys: 3, noNullPrototype: true }),
     ),
   }));
   const options = fc.dictionary(word, value, { maxKeys: 4, noNullPrototype: true });
@@ -148,5 +166,9 @@ describe('formatExpression', () => {
     expect(formatExpression(parseExpression('lam("greedy",leap:[[1,3],"[2]"])'))).toBe(
       'lam(greedy, leap: [[1, 3], "[2]"])',
     );
+    expect(formatExpression(parseExpression('sgd(parameters:[("match":*.bias,weightDecay:0)])'))).toBe(
+      'sgd(parameters: [(match: *.bias, weightDecay: 0)])',
+    );
+    expect(formatExpression(parseExpression('a(b: {factor}, c: "{", d: {)'))).toBe('a(b: {factor}, c: {, d: {)');
   });
 });

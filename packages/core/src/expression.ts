@@ -2,7 +2,12 @@ import { LocalgradError } from './errors.js';
 import { printable, shortened, shown } from './shown.js';
 
 /** Value of an option in an expression. */
-export type OptionValue = string | number | boolean | readonly OptionValue[];
+export type OptionValue =
+  | string
+  | number
+  | boolean
+  | readonly OptionValue[]
+  | { readonly [option: string]: OptionValue };
 
 /**
  * A name with options, as written on the command line and in files: `resnet32(width: 8)`, `lam(mlm(dgl), leap: [[1, 3]])`.
@@ -18,12 +23,13 @@ export interface Expression {
 
 /** Maximum number of characters of an expression. */
 const longestText = 10_000;
-/** Maximum number of decorators around a method, and of lists within lists: no input exhausts the stack. */
+/** Maximum number of decorators around a method, and of values within values: no input exhausts the stack. */
 const maximumDepth = 32;
 
 /**
  * Parses `name`, `name(option: value, …)` and `name(method, option: value, …)`. Values are words, numbers, `true`, `false`,
- * lists (`[1, [2, 3]]`) and quoted strings; names may be quoted too: `mlm("./my methods/own.mjs")`.
+ * lists (`[1, [2, 3]]`), options (`(match: *.bias, weightDecay: 0)`) and quoted strings; names may be quoted too:
+ * `mlm("./my methods/own.mjs")`.
  *
  * @param kind kind of thing that the expression names, for messages: `method`, `backbone`
  * @throws LocalgradError `invalid-option` with the column
@@ -41,18 +47,24 @@ export function parseExpression(text: string, kind = 'method'): Expression {
 
 /** The inverse of `parseExpression`. Quotes names and strings only where needed. */
 export function formatExpression({ name, of, options }: Expression): string {
-  const parts = [
-    ...(of === undefined ? [] : [formatExpression(of)]),
-    ...Object.entries(options).map(([key, value]) => `${quotedIfNeeded(key)}: ${formatValue(value)}`),
-  ];
+  const parts = [...(of === undefined ? [] : [formatExpression(of)]), ...formatOptions(options)];
   const written = quotedIfNeeded(name);
   return parts.length === 0 ? written : `${written}(${parts.join(', ')})`;
 }
 
+function formatOptions(options: Readonly<Record<string, OptionValue>>): string[] {
+  return Object.entries(options).map(([key, value]) => `${quotedIfNeeded(key)}: ${formatValue(value)}`);
+}
+
 function formatValue(value: OptionValue): string {
-  if (Array.isArray(value)) return `[${value.map(formatValue).join(', ')}]`;
+  if (isList(value)) return `[${value.map(formatValue).join(', ')}]`;
+  if (typeof value === 'object') return `(${formatOptions(value).join(', ')})`;
   if (typeof value !== 'string') return String(value);
   return readWord(value) === value ? quotedIfNeeded(value) : quoted(value);
+}
+
+function isList(value: OptionValue): value is readonly OptionValue[] {
+  return Array.isArray(value);
 }
 
 const plainWord = /^[^\s(),:[\]"]+$/;
@@ -96,37 +108,46 @@ class Parser {
     const article = /^[aeiou]/.test(this.#kind) ? 'an' : 'a';
     if (depth > maximumDepth) this.#fail(`at most ${maximumDepth} decorators around ${article} ${this.#kind}`);
     const name = this.#name(`${article} ${this.#kind} name`);
-    const options = new Map<string, OptionValue>();
     let of: Expression | undefined;
-    if (this.#skip('(')) {
-      for (let isFirst = true; !this.#skip(')'); isFirst = false) {
-        if (!isFirst && !this.#skip(',')) this.#fail("',' or ')'");
-        if (this.#next.kind === ':') {
-          if (options.has(this.#current.text)) this.#fail(`no second value for ${shown(this.#current.text)}`);
-          const key = this.#name('an option name');
-          this.#advance();
-          options.set(key, this.#value(`a value for ${shown(key)}`, 0));
-        } else if (isFirst) {
+    const options = this.#skip('(')
+      ? this.#options(0, () => {
           of = this.expression(depth + 1);
-        } else {
-          this.#fail("'option: value'");
-        }
-      }
-    }
-    // `fromEntries` makes '__proto__' a key like any other, so that factories reject it.
-    const given = Object.fromEntries(options);
-    return of === undefined ? { name, options: given } : { name, of, options: given };
+        })
+      : {};
+    return of === undefined ? { name, options } : { name, of, options };
   }
 
   end(): void {
     if (this.#current.kind !== 'end') this.#fail('the end');
   }
 
+  /** Options up to the closing parenthesis. `readFirst` reads what may stand before them. */
+  #options(depth: number, readFirst?: () => void): Record<string, OptionValue> {
+    const options = new Map<string, OptionValue>();
+    for (let isFirst = true; !this.#skip(')'); isFirst = false) {
+      if (!isFirst && !this.#skip(',')) this.#fail("',' or ')'");
+      if (this.#next.kind === ':') {
+        if (options.has(this.#current.text)) this.#fail(`no second value for ${shown(this.#current.text)}`);
+        const key = this.#name('an option name');
+        this.#advance();
+        options.set(key, this.#value(`a value for ${shown(key)}`, depth));
+      } else if (isFirst && readFirst !== undefined) {
+        readFirst();
+      } else {
+        this.#fail("'option: value'");
+      }
+    }
+    // `fromEntries` makes '__proto__' a key like any other, so that factories reject it.
+    return Object.fromEntries(options);
+  }
+
   #value(expected: string, depth: number): OptionValue {
-    if (depth > maximumDepth) this.#fail(`at most ${maximumDepth} levels of lists`);
+    if (depth > maximumDepth) this.#fail(`at most ${maximumDepth} levels of values`);
     const { text } = this.#current;
+    if (this.#isBrace()) this.#fail("'(option: value)', with parentheses");
     if (this.#skip('string')) return text;
     if (this.#skip('word')) return readWord(text);
+    if (this.#skip('(')) return this.#options(depth + 1);
     if (!this.#skip('[')) this.#fail(expected);
     const values: OptionValue[] = [];
     while (!this.#skip(']')) {
@@ -134,6 +155,13 @@ class Parser {
       values.push(this.#value('a value or list', depth + 1));
     }
     return values;
+  }
+
+  /** Whether options in braces follow, as in JSON or YAML: no word is followed by a colon or by another word. */
+  #isBrace(): boolean {
+    const { kind, text } = this.#current;
+    if (kind !== 'word' || !text.startsWith('{')) return false;
+    return this.#next.kind === ':' || (text === '{' && ['word', 'string'].includes(this.#next.kind));
   }
 
   #name(expected: string): string {

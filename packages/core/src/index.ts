@@ -59,6 +59,7 @@ export {
   type Schedule,
   type UpdateContext,
   type UpdateNeeds,
+  type WeightRule,
 } from './optimizer.js';
 export {
   type Initializer,

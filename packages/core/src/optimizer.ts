@@ -19,6 +19,14 @@ export interface UpdateContext {
   readonly clock: Clock;
 }
 
+/** A rule of an optimizer for some of the weights. */
+export interface WeightRule {
+  /** Pattern for the names of weights, as the user wrote it: `*.bias`. */
+  readonly match: string;
+  /** Whether the rule applies to a weight. */
+  appliesTo(parameter: Parameter): boolean;
+}
+
 /**
  * Turns gradients into weight updates. All state is explicit: named tensors, stored in checkpoints.
  *
@@ -34,6 +42,8 @@ export interface Optimizer {
    * false.
    */
   readonly needsWholeStep?: boolean;
+  /** Rules for some of the weights, for `explain` and for a warning about those that apply to none. Default: none. */
+  readonly rules?: readonly WeightRule[];
   /** Bytes of optimizer state for a weight; used to predict memory. */
   stateBytes(parameter: Parameter): number;
   /** Updates the weights. Takes ownership of the gradients. */

@@ -43,6 +43,16 @@ const loaders: Readonly<
 
 export const datasetNames: readonly string[] = Object.keys(loaders);
 
+const preparationNames = [
+  'resize',
+  'pad',
+  'channels',
+  'train',
+  'test',
+  'extra',
+  'fold',
+] as const satisfies readonly (keyof DatasetOptions)[];
+
 /**
  * Loads a data set by name and preprocesses it: subset, resize, pad, repeat the channel, in this order. Config and
  * folder together rebuild it; the folder is not part of the config, because it does not identify a run.
@@ -52,16 +62,7 @@ export const datasetNames: readonly string[] = Object.keys(loaders);
 export async function loadDataset(name: string, options: DatasetOptions = {}): Promise<DatasetSplits> {
   const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined;
   if (load === undefined) throw unknownName('data set', name, datasetNames);
-  rejectUnknownKeys(`data set '${name}'`, options, [
-    'folder',
-    'resize',
-    'pad',
-    'channels',
-    'train',
-    'test',
-    'extra',
-    'fold',
-  ]);
+  rejectUnknownKeys(`data set '${name}'`, options, ['folder', ...preparationNames]);
   checkReaderOptions(name, options);
   const { folder, ...prepared } = options;
   return prepareSplits(await load(folder, options), prepared);
@@ -75,6 +76,7 @@ export async function loadDataset(name: string, options: DatasetOptions = {}): P
 export function prepareSplits(splits: DatasetSplits, options: Omit<DatasetOptions, 'folder'>): DatasetSplits {
   const { resize, pad, channels } = options;
   const where = `data set '${splits.train.name}'`;
+  rejectUnknownKeys(where, options, preparationNames);
   requireOption(channels === undefined || channels === 1 || channels === 3, where, 'channels', channels, '1, 3');
   const prepare = (dataset: ImageDataset, part: 'train' | 'test'): ImageDataset => {
     const count = options[part];

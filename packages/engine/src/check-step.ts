@@ -3,6 +3,7 @@ import {
   type HeadResult,
   LocalgradError,
   type Parameter,
+  rejectUnknownKeys,
   requireSynchronous,
   sameShape,
   shown,
@@ -13,7 +14,22 @@ import { checkImages, checkParts } from './check-images.js';
 import type { CompiledPlan } from './compile.js';
 import { batchTargetsOf, type CompiledHead, headPlace, shapeBetween } from './heads.js';
 import type { CompiledPhase } from './phases.js';
-import type { Batch } from './step.js';
+import type { Batch, StepOptions } from './step.js';
+
+const stepOptionNames = [
+  'clock',
+  'headClock',
+  'noise',
+  'scale',
+  'movesAverages',
+  'updatesStatistics',
+  'onGradients',
+] as const satisfies readonly (keyof StepOptions)[];
+
+/** @throws LocalgradError `unknown-name` */
+export function checkStepOptions(options: StepOptions): void {
+  rejectUnknownKeys('executor.step', options, stepOptionNames);
+}
 
 /** @throws LocalgradError `misuse` for a missing target or a wrong type, `shape-mismatch` for wrong shapes */
 export function checkBatch({ network, plan, range }: CompiledPlan, { heads }: CompiledPhase, batch: Batch): void {

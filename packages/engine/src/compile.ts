@@ -7,6 +7,7 @@ import {
   type Objective,
   type Parameter,
   type ParameterScope,
+  rejectUnknownKeys,
   requireOption,
   type Span,
   StoredPlanState,
@@ -49,6 +50,16 @@ export interface CompileOptions {
   /** Creates targets like those of the batches, to measure the memory of heads that read others than `labels`. */
   readonly createTargets?: CreateTargets;
 }
+
+const optionNames = [
+  'scope',
+  'memory',
+  'targets',
+  'delay',
+  'gradientDelay',
+  'labelSmoothing',
+  'createTargets',
+] as const satisfies readonly (keyof CompileOptions)[];
 
 /** A plan with built heads and compiled schedules, to be run by an executor or printed by `explain`. */
 export interface CompiledPlan {
@@ -109,6 +120,7 @@ export function compilePlan(network: Network, plan: TrainingPlan, options: Compi
     memberOf(options, 'scope'),
     'the scope in which the backbone was built',
   );
+  rejectUnknownKeys('compilePlan', options, optionNames);
   const { scope, memory = 'residuals', labelSmoothing = 0, delay = 0 } = options;
   checkPolicy(memory, network.modules.length);
   requireOption(Number.isInteger(delay) && delay >= 0, 'plan', 'delay', delay, 'integers ≥ 0');

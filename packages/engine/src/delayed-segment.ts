@@ -10,7 +10,8 @@ import {
 import * as tf from '@tensorflow/tfjs';
 import type { CompiledPlan } from './compile.js';
 import type { Departed } from './departed-gradients.js';
-import { createExecutor, type ExecutorOptions } from './executor.js';
+import { createExecutor } from './executor.js';
+import type { ExecutorOptions } from './executor-options.js';
 import type { GradientDelay, LateBackward, Segment } from './gradient-delay.js';
 import { shapeBetween } from './heads.js';
 import { partOf } from './part.js';

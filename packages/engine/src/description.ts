@@ -6,7 +6,9 @@ import {
   type JsonObject,
   type Objective,
   type ObjectiveRole,
+  type Optimizer,
   type Parameter,
+  rejectUnknownKeys,
   type Shape3,
   type SharedWeightsReference,
   type Span,
@@ -17,6 +19,7 @@ import { type CompiledHead, targetsOf } from './heads.js';
 import { objectiveWeight } from './objective-weight.js';
 import type { PredictionOptions } from './prediction.js';
 import { type UntrainedParts, untrainedParts } from './untrained.js';
+import { describeRules, type RuleDescription } from './weight-rules.js';
 import { measurePhase, type PhaseWork } from './work.js';
 
 /** A module and its cost. */
@@ -134,6 +137,8 @@ export interface PlanDescription {
   };
   /** Parts of the network that no phase trains; absent if there are none. */
   readonly untrained?: UntrainedParts;
+  /** What the optimizer's rules for single weights apply to; absent if it has none. */
+  readonly rules?: readonly RuleDescription[];
   /** Maximum values over all phases. */
   readonly totals: {
     /** Number of weights of the network and its heads. */
@@ -152,7 +157,12 @@ export interface PlanDescription {
 }
 
 /** How a plan is trained. Both options affect predicted memory. */
-export type DescribeOptions = Pick<PredictionOptions, 'optimizer' | 'accumulate'>;
+export interface DescribeOptions extends Pick<PredictionOptions, 'accumulate'> {
+  /** Default: an optimizer with one state value per weight. */
+  readonly optimizer?: Pick<Optimizer, 'stateBytes' | 'needsWholeStep' | 'rules'>;
+}
+
+const optionNames = ['optimizer', 'accumulate'] as const satisfies readonly (keyof DescribeOptions)[];
 
 /** Predicts the work and memory of a plan without running a step. */
 export function describePlan(
@@ -160,6 +170,7 @@ export function describePlan(
   batchSize: number,
   options: DescribeOptions = {},
 ): PlanDescription {
+  rejectUnknownKeys('describePlan', options, optionNames);
   const work = compiled.phases.map((phase) => measurePhase(compiled, batchSize, { ...options, phase }));
   const highest = (of: (phase: PhaseWork) => number | undefined) => Math.max(...work.map((phase) => of(phase) ?? 0));
   return {
@@ -180,6 +191,7 @@ export function describePlan(
     ...(compiled.plan.phases === undefined ? {} : { phases: work.map(describePhase) }),
     ...describeDelay(compiled, batchSize),
     ...describeUntrained(compiled),
+    ...(options.optimizer?.rules === undefined ? {} : { rules: describeRules(compiled, options.optimizer) }),
     totals: {
       parameters: weightCount([...compiled.parameters.values()]),
       unitsOfWork: highest(({ unitsOfWork }) => unitsOfWork),

@@ -53,7 +53,7 @@ export function updateWeights(
   gradients: readonly ParameterGradient[],
   context: UpdateContext,
 ): void {
-  requireSynchronous(optimizer.update(gradients, context), `Method 'update' of ${nameOf(optimizer)}`);
+  requireSynchronous(optimizer.update(gradients, context), `Method 'update' of ${optimizerName(optimizer)}`);
 }
 
 /** @throws LocalgradError `misuse` unless `state` of an optimizer returns a map, which checkpoints store */
@@ -68,7 +68,7 @@ export function requireState(optimizer: Optimizer): void {
   const found = state instanceof Promise ? 'a Promise' : shown(state);
   throw new LocalgradError(
     'misuse',
-    `Method 'state' of ${nameOf(optimizer)} returned ${found}; it must return a Map of tensors by name, which may be empty.`,
+    `Method 'state' of ${optimizerName(optimizer)} returned ${found}; it must return a Map of tensors by name, which may be empty.`,
   );
 }
 
@@ -78,12 +78,13 @@ export function stateBytesOf(optimizer: Pick<Optimizer, 'stateBytes'>, parameter
   if (typeof bytes === 'number' && bytes >= 0 && Number.isFinite(bytes)) return bytes;
   throw new LocalgradError(
     'misuse',
-    `Method 'stateBytes' of ${nameOf(optimizer)} returned ${shown(bytes)} for '${parameter.name}'; it must return the bytes of its state, a finite number ≥ 0.`,
+    `Method 'stateBytes' of ${optimizerName(optimizer)} returned ${shown(bytes)} for '${parameter.name}'; it must return the bytes of its state, a finite number ≥ 0.`,
     { parameter: parameter.name },
   );
 }
 
-function nameOf(optimizer: object): string {
+/** `optimizer 'sgd'`, for messages. */
+export function optimizerName(optimizer: object): string {
   const config = memberOf(optimizer, 'config');
   return `optimizer '${String(memberOf(config, 'optimizer') ?? 'without a name')}'`;
 }

@@ -7,13 +7,15 @@ import {
   type Mode,
   type Parameter,
   type Pass,
+  rejectUnknownKeys,
   startOfTraining,
   type Want,
 } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { checkBatch, checkSynthesis, evaluateAt, evaluateChecked } from './check-step.js';
+import { checkBatch, checkStepOptions, checkSynthesis, evaluateAt, evaluateChecked } from './check-step.js';
 import type { CompiledPlan } from './compile.js';
+import { type ExecutorOptions, executorOptionNames } from './executor-options.js';
 import { headTargets, synthesizes } from './heads.js';
 import { moveAverages } from './moving-averages.js';
 import { objectiveWeight } from './objective-weight.js';
@@ -24,34 +26,9 @@ import type { Batch, Executor, StepOptions } from './step.js';
 import { sum } from './sum.js';
 import { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
 
-/** Options of `createExecutor`. */
-export interface ExecutorOptions {
-  /**
-   * Receives what the modules after a part of a plan read: the output of its last module, and the targets of the
-   * micro-batch. Called once per micro-batch, before the part's own losses; not in phases that end within the part.
-   * Borrowed.
-   */
-  readonly onOutput?: (batch: Batch) => void;
-  /** Called before a head is evaluated, with its key. */
-  readonly onHead?: (key: string) => void;
-  /** Where gradients cross the ends of a part of a plan. Default: none may. */
-  readonly crossings?: GradientCrossings;
-}
-
-/** Connects a part of a plan with the parts before and after it. */
-export interface GradientCrossings {
-  /** Receives the cotangent of a part's input. Borrowed. */
-  send(cotangent: tf.Tensor4D): void;
-  /**
-   * The next cotangent of the part's output, in the order in which the part after it sent them. Owned by the caller.
-   *
-   * @param samples number of its samples
-   */
-  receive(samples: number): tf.Tensor4D;
-}
-
 /** Creates an executor that runs a compiled plan's schedule. */
 export function createExecutor(compiled: CompiledPlan, links: ExecutorOptions = {}): Executor {
+  rejectUnknownKeys('createExecutor', links, executorOptionNames);
   if (compiled.gradientDelay !== undefined) {
     throw new LocalgradError(
       'misuse',
@@ -62,6 +39,7 @@ export function createExecutor(compiled: CompiledPlan, links: ExecutorOptions = 
   const pooled = new PooledEvaluations();
   return {
     step(batch, options) {
+      checkStepOptions(options);
       const phase = compiled.phaseAt(options.clock ?? startOfTraining);
       checkBatch(compiled, phase, batch);
       const losses = new Map<string, tf.Scalar>();

@@ -1,4 +1,4 @@
-import type { Network, Objective, Optimizer, ParameterScope } from '@localgrad/core';
+import { type Network, type Objective, type Optimizer, type ParameterScope, rejectUnknownKeys } from '@localgrad/core';
 import type { CreateTargets } from '@localgrad/nn/cost';
 import { groupObjectives } from './heads.js';
 import { holdsGradients, residentOf } from './prediction.js';
@@ -18,6 +18,13 @@ export interface HeadCostOptions {
   readonly createTargets?: CreateTargets | undefined;
 }
 
+const optionNames = [
+  'optimizer',
+  'accumulate',
+  'scope',
+  'createTargets',
+] as const satisfies readonly (keyof HeadCostOptions)[];
+
 /** Cost of the heads on one module. */
 export interface HeadsCost {
   /** Memory of each head, in the order of their evaluation. */
@@ -33,8 +40,10 @@ export function costOfHeads(
   network: Network,
   objectives: readonly Objective[],
   batchSize: number,
-  { scope, createTargets, ...how }: HeadCostOptions,
+  options: HeadCostOptions,
 ): HeadsCost {
+  rejectUnknownKeys('costOfHeads', options, optionNames);
+  const { scope, createTargets, ...how } = options;
   const heads = [...groupObjectives(objectives, network, scope).values()].flat();
   const active = heads.map((head) => ({
     ...head,

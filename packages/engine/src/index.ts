@@ -14,7 +14,8 @@ export {
 } from './description.js';
 export { endStep } from './end-step.js';
 export { forwardBlocks, forwardNetwork, predict } from './evaluation.js';
-export { createExecutor, type ExecutorOptions, type GradientCrossings } from './executor.js';
+export { createExecutor } from './executor.js';
+export type { ExecutorOptions, GradientCrossings } from './executor-options.js';
 export type { GradientDelay, GradientDelayOptions, LateBackward, Segment } from './gradient-delay.js';
 export { costOfHeads, type HeadCostOptions, type HeadsCost } from './head-costs.js';
 export { batchTargetsOf, type CompiledHead } from './heads.js';
@@ -39,4 +40,5 @@ export {
 } from './train-step.js';
 export { type UntrainedParts, untrainedParts } from './untrained.js';
 export { type HeadInputs, type ScheduleDomain, walkSchedule } from './walk.js';
+export { describeRules, type RuleDescription } from './weight-rules.js';
 export { phaseWork, unitsOf } from './work.js';

@@ -11,7 +11,7 @@ import {
 import { currentKernels } from '@localgrad/kernels';
 import { sequential } from '@localgrad/nn/blocks';
 import * as tf from '@tensorflow/tfjs';
-import { checkBatch, checkSynthesis, evaluateAt } from './check-step.js';
+import { checkBatch, checkStepOptions, checkSynthesis, evaluateAt } from './check-step.js';
 import type { CompiledPlan } from './compile.js';
 import { headTargets, synthesizes } from './heads.js';
 import { type LiteralDomain, type LiteralLoss, walkLiterally } from './literal-walk.js';
@@ -32,6 +32,7 @@ import type { HeadInputs } from './walk.js';
 export function createLiteralExecutor(compiled: CompiledPlan): Executor {
   return {
     step(batch, options) {
+      checkStepOptions(options);
       const phase = compiled.phaseAt(options.clock ?? startOfTraining);
       checkBatch(compiled, phase, batch);
       const domain = new LiteralTensorDomain(compiled, phase, batch, options);

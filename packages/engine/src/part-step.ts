@@ -1,9 +1,10 @@
-import { type Clock, type Optimizer, requireOption } from '@localgrad/core';
+import { type Clock, type Optimizer, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import { type BatchPart, runParts, splitBatch } from './accumulation.js';
 import type { CompiledPlan } from './compile.js';
 import { DelayedStep } from './delayed-step.js';
 import { updateWeights } from './end-step.js';
-import { createExecutor, type ExecutorOptions } from './executor.js';
+import { createExecutor } from './executor.js';
+import { type ExecutorOptions, executorOptionNames } from './executor-options.js';
 import type { Batch, StepMemory, StepResult } from './step.js';
 
 /** Options of `createPartStep`. */
@@ -17,6 +18,14 @@ export interface PartStepOptions extends ExecutorOptions {
   /** Seed for the random numbers of blocks and heads. Default 0. */
   readonly seed?: number;
 }
+
+const optionNames = [
+  ...executorOptionNames,
+  'compiled',
+  'optimizer',
+  'accumulate',
+  'seed',
+] as const satisfies readonly (keyof PartStepOptions)[];
 
 /** Position of a step of a part. */
 export interface PartMoment {
@@ -50,6 +59,7 @@ export interface PartStep {
 
 /** Creates a training step of some adjacent modules, for executors that run modules at different times. */
 export function createPartStep(options: PartStepOptions): PartStep {
+  rejectUnknownKeys('createPartStep', options, optionNames);
   const { compiled, optimizer, accumulate = 1, seed = 0, ...links } = options;
   const isCount = Number.isInteger(accumulate) && accumulate >= 1;
   requireOption(isCount, 'train step', 'accumulate', accumulate, 'integers ≥ 1');

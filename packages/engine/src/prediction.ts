@@ -1,4 +1,4 @@
-import { at, bytesOf, get, type Optimizer, type Parameter } from '@localgrad/core';
+import { at, bytesOf, get, type Optimizer, type Parameter, rejectUnknownKeys } from '@localgrad/core';
 import { partSizes } from './accumulation.js';
 import type { CompiledPlan } from './compile.js';
 import { type DelayedLoad, predictDelayed } from './delayed-prediction.js';
@@ -44,6 +44,13 @@ export interface PredictionOptions {
   readonly phase?: CompiledPhase;
 }
 
+const optionNames = [
+  'optimizer',
+  'allGradients',
+  'accumulate',
+  'phase',
+] as const satisfies readonly (keyof PredictionOptions)[];
+
 /** Options of a prediction for one phase. */
 export type PhasePrediction = PredictionOptions & Required<Pick<PredictionOptions, 'phase'>>;
 
@@ -70,6 +77,7 @@ export type Predictable = Pick<
  * - phases may return (`PhaseRule.isInOrder`): optimizer state of all weights counts from the start.
  */
 export function predictPeak(compiled: Predictable, batchSize: number, options: PredictionOptions = {}): PeakPrediction {
+  rejectUnknownKeys('predict', options, optionNames);
   const { phase } = options;
   const phases = phase === undefined ? compiled.phases : [phase];
   const peaks = phases.map((one) => phasePeak(compiled, one, batchSize, options));

@@ -4,6 +4,7 @@ import {
   LocalgradError,
   type Optimizer,
   type ParameterGradient,
+  rejectUnknownKeys,
   requireOption,
   type Schedule,
   shown,
@@ -45,6 +46,16 @@ export interface TrainStepOptions {
   readonly recordSteps?: boolean;
 }
 
+const optionNames = [
+  'compiled',
+  'optimizer',
+  'executor',
+  'learningRate',
+  'accumulate',
+  'seed',
+  'recordSteps',
+] as const satisfies readonly (keyof TrainStepOptions)[];
+
 /** Losses and settings of one training step. */
 export interface TrainStepResult extends StepResult {
   /** Learning rate of this step. */
@@ -75,9 +86,10 @@ export interface TrainStep {
 
 /**
  * Creates a training step: losses, gradients, optimizer update, moving averages and hooks. @throws LocalgradError
- * `invalid-option`
+ * `invalid-option`, `unknown-name`
  */
 export function createTrainStep(options: TrainStepOptions): TrainStep {
+  rejectUnknownKeys('createTrainStep', options, optionNames);
   const { compiled, optimizer, accumulate = 1, seed = 0, recordSteps = true } = options;
   requireOption(
     Number.isInteger(accumulate) && accumulate >= 1,

@@ -1,4 +1,5 @@
 import { join, relative, resolve, sep } from 'node:path';
+import { rejectUnknownKeys } from '@localgrad/core';
 import type { Study } from '@localgrad/experiments';
 import { pngOf } from './charts/png.js';
 import { viewOf } from './condition-rows.js';
@@ -40,11 +41,9 @@ export interface ReportOptions {
  * the folder cannot be written; `unknown-name` or `invalid-data` if the comparison rule or the reference does not match
  * the conditions
  */
-export async function writeReport(
-  study: Study,
-  folder: string,
-  { planFigures = [] }: ReportOptions = {},
-): Promise<ReportFiles> {
+export async function writeReport(study: Study, folder: string, options: ReportOptions = {}): Promise<ReportFiles> {
+  rejectUnknownKeys('writeReport', options, ['planFigures']);
+  const { planFigures = [] } = options;
   const target = await ReportFolder.inspect(folder);
   const view = viewOf(presentable(study));
   const figures: DrawnFigure[] = [];

@@ -11,6 +11,7 @@ import {
   type ParameterScope,
   type Partition,
   type PartitionSpec,
+  rejectUnknownKeys,
   resolvePartition,
   type Shape3,
 } from '@localgrad/core';
@@ -27,7 +28,7 @@ import { configError } from './config/config-error.js';
 import { gradientDelayOf } from './config/gradient-delay.js';
 import { type OptimizerConfig, optimizerOf, runDefaults } from './config/optimization.js';
 import { inTermsOfKeys } from './config/option-keys.js';
-import { type NameOptions, resolveNames } from './config/resolve-names.js';
+import { type NameOptions, nameOptionNames, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { checkInitialPart, loadInitialWeights } from './load-initial-weights.js';
 
@@ -107,6 +108,7 @@ export interface BuildOptions extends NameOptions {
 
 /** @throws LocalgradError */
 export function buildPlan(config: PlanConfig, images: PlanImages, options: BuildOptions = {}): Promise<BuiltPlan> {
+  rejectUnknownKeys('buildPlan', options, [...nameOptionNames, 'zeros']);
   return inTermsOfKeys(config, () => buildPlanOf(config, images, options));
 }
 

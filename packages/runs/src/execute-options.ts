@@ -1,4 +1,5 @@
 import type { BackendHandle } from '@localgrad/backends';
+import { rejectUnknownKeys, requireOption } from '@localgrad/core';
 import type { MachineGroup } from '@localgrad/pipeline';
 import type { Observer } from '@localgrad/train';
 import type { NameOptions } from './config/resolve-names.js';
@@ -39,6 +40,26 @@ export interface ExecuteOptions {
   readonly stopRule?: StopRule | undefined;
   /** Whether an error counts as a failure of the run. Default: all errors except failures of the machine. */
   readonly countsAgainstRun?: (error: unknown) => boolean;
+}
+
+const optionNames = [
+  ...(['config', 'folder', 'resume', 'keep', 'trackers', 'observers', 'signal', 'onProblem', 'backend'] as const),
+  ...(['data', 'names', 'machines', 'advice', 'stopRule', 'countsAgainstRun'] as const),
+] satisfies readonly (keyof ExecuteOptions)[];
+
+const keepNames = [
+  'everyEpochs',
+  'everySteps',
+  'keepLast',
+  'keepBest',
+] as const satisfies readonly (keyof KeepOptions)[];
+
+/** @throws LocalgradError `invalid-option`, `unknown-name` */
+export function checkExecuteOptions(options: ExecuteOptions): void {
+  const { resume, keep = {} } = options;
+  rejectUnknownKeys('executeRun', options, optionNames);
+  rejectUnknownKeys('executeRun, keep', keep, keepNames);
+  requireOption(['auto', 'never'].includes(resume), 'executeRun', 'resume', resume, 'auto, never');
 }
 
 /** Whether to keep checkpoints after the run has finished. */

@@ -1,11 +1,11 @@
 import { selectBackend } from '@localgrad/backends';
-import { locatedMessageOf, messageOf, requireOption } from '@localgrad/core';
+import { locatedMessageOf, messageOf } from '@localgrad/core';
 import { checkMemory } from '@localgrad/train';
 import { checkOutput } from './config/check-output.js';
 import { withDecidedCuts } from './config/explicit-partition.js';
 import { inTermsOfKeys } from './config/option-keys.js';
 import { isRuleEnd } from './early-stop.js';
-import { type ExecuteOptions, keepsCheckpoints } from './execute-options.js';
+import { checkExecuteOptions, type ExecuteOptions, keepsCheckpoints } from './execute-options.js';
 import { faultOf } from './fault.js';
 import { checkFinalWeights, reportUnwritten, soundSummary } from './finished-run.js';
 import { listAttempts } from './folder/attempts.js';
@@ -34,8 +34,8 @@ export type ExecuteResult = { readonly summary: RunSummary; readonly wasFinished
  * @throws RunStopped if the `stopRule` ends it early, RunPaused if the rule cannot decide yet
  */
 export async function executeRun(given: ExecuteOptions): Promise<ExecuteResult> {
+  checkExecuteOptions(given);
   const { resume, names = {} } = given;
-  requireOption(['auto', 'never'].includes(resume), 'executeRun', 'resume', resume, 'auto, never');
   const config = withDecidedCuts(given.config);
   const owned = await inspectRunFolder(given.folder);
   const options = { ...given, config, folder: owned.path };

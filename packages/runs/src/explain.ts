@@ -1,14 +1,14 @@
 import { selectBackend } from '@localgrad/backends';
 import { endToEndMethod } from '@localgrad/catalog';
-import { LocalgradError, type Shape3 } from '@localgrad/core';
+import { LocalgradError, rejectUnknownKeys, type Shape3 } from '@localgrad/core';
 import type { BudgetChoice } from './budget/memory-budget.js';
 import { type BuiltPlan, buildPlan, type PlanConfig } from './build-plan.js';
 import { checkAccumulation } from './config/check-images.js';
 import { configError } from './config/config-error.js';
 import { checkDelays } from './config/gradient-delay.js';
 import { type OptimizerConfig, optimizerOf, runDefaults } from './config/optimization.js';
-import { type NameOptions, resolveNames } from './config/resolve-names.js';
-import type { RunConfig } from './config/run-config.js';
+import { type NameOptions, nameOptionNames, resolveNames } from './config/resolve-names.js';
+import { type RunConfig, runConfigKeys } from './config/run-config.js';
 import { describeRun, type RunDescription } from './describe-run.js';
 import { type ExplainedPipeline, explainPipeline, type PipelineSetting } from './pipeline/explain-pipeline.js';
 import type { ForecastMachines } from './pipeline/forecast.js';
@@ -63,6 +63,9 @@ export interface ExplainedBudget extends BudgetChoice {
 
 /** The losses and predicted cost of a plan, before any step runs. */
 export async function explain(options: ExplainOptions, names: NameOptions = {}): Promise<Explanation> {
+  // A whole config is allowed, with the keys that have no effect here.
+  rejectUnknownKeys('explain', options, [...runConfigKeys, 'machines', 'image', 'classes']);
+  rejectUnknownKeys('explain', names, nameOptionNames);
   const { accumulate = runDefaults.accumulate, batch } = options;
   checkAccumulation({ accumulate, batch });
   // The weights need a backend, but nothing is computed.

@@ -16,6 +16,7 @@ import {
   LocalgradError,
   type ParameterScope,
   readProblem,
+  rejectUnknownKeys,
 } from '@localgrad/core';
 import { readWholeFile } from '@localgrad/core/folders';
 import { trainedLayersModel } from '@localgrad/layers';
@@ -48,6 +49,14 @@ export interface ExportOptions {
   readonly checkpoint?: ExportedCheckpoint;
 }
 
+const optionNames = [
+  'source',
+  'format',
+  'output',
+  'imageSize',
+  'checkpoint',
+] as const satisfies readonly (keyof ExportOptions)[];
+
 export interface ExportReport {
   readonly source: string;
   readonly format: WeightsFormat;
@@ -78,6 +87,7 @@ interface SourceBackbone
 
 /** Exports the weights of a network in another format. Files with other content are not overwritten. @throws LocalgradError */
 export async function exportWeights(options: ExportOptions, names: NameOptions = {}): Promise<ExportReport> {
+  rejectUnknownKeys('exportWeights', options, optionNames);
   const { source, format, output } = options;
   await checkOutput(format, output);
   // Values are only moved.

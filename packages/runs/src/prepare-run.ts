@@ -1,5 +1,6 @@
 import { asynchronous, type ModuleTiming } from '@localgrad/asynchronous';
 import { type WeightsExtra, weightsExtra } from '@localgrad/backbones';
+import { rejectUnknownKeys } from '@localgrad/core';
 import { type CompiledPlan, createTrainStep, type TrainStep } from '@localgrad/engine';
 import type { MachineGroup } from '@localgrad/pipeline';
 import type { TrainOptions } from '@localgrad/train';
@@ -8,11 +9,12 @@ import { checkImages } from './config/check-images.js';
 import { checkMetric } from './config/check-metric.js';
 import { checkDelays } from './config/gradient-delay.js';
 import { optimizerOf, scheduleOf } from './config/optimization.js';
-import { type NameOptions, resolveNames } from './config/resolve-names.js';
+import { type NameOptions, nameOptionNames, resolveNames } from './config/resolve-names.js';
 import type { RunConfig } from './config/run-config.js';
 import { placementText } from './pipeline/choose-placement.js';
 import { isPipelined } from './pipeline/is-pipelined.js';
 import { type RunPipelineOptions, runAsynchronousPipeline, runPipeline } from './pipeline/run-pipeline.js';
+import { ruleNotices } from './rule-notices.js';
 import { createRunBatches, withFirstBatch } from './run-batches.js';
 import type { RunSplits } from './run-images.js';
 import { tryOneImage } from './try-one-image.js';
@@ -33,10 +35,10 @@ export interface PreparedRun {
 
 /** Predicts the memory of a run's steps by batch size. */
 export function predictionOf({ options }: PreparedRun): TrainStep['predict'] {
-  const { createStep = createTrainStep, pipeline, optimizer, accumulate = 1 } = options;
+  const { createStep = createTrainStep, pipeline, compiled, optimizer, learningRate, accumulate = 1 } = options;
   if (pipeline !== undefined) return (batch) => pipeline.predict(batch, { optimizer, accumulate });
   return (batch) => {
-    const step = createStep(options);
+    const step = createStep({ compiled, optimizer, learningRate, accumulate });
     try {
       return step.predict(batch);
     } finally {
@@ -57,8 +59,10 @@ export interface PrepareOptions extends NameOptions {
 export async function prepareRun(
   config: RunConfig,
   data: RunSplits,
-  { machines, signal, ...names }: PrepareOptions = {},
+  options: PrepareOptions = {},
 ): Promise<PreparedRun> {
+  rejectUnknownKeys('prepareRun', options, [...nameOptionNames, 'machines', 'signal']);
+  const { machines, signal, ...names } = options;
   checkImages(config, data);
   const { catalog } = await resolveNames(config, names);
   const plan = await buildPlan(config, data.train, { ...names, catalog });
@@ -93,6 +97,7 @@ export async function prepareRun(
     await tryOneImage(config, data.train, batches, names);
     const untrained = untrainedNotice(compiled, epochs, batches.batchesPerEpoch);
     if (untrained !== undefined) notices.push(untrained);
+    notices.push(...ruleNotices(compiled, optimizer));
     const withBatch: RunPipelineOptions['withBatch'] = (use) => withFirstBatch(batches, use);
     const divided =
       workers === undefined

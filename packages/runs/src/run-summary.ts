@@ -1,5 +1,6 @@
 import type { ModuleTiming } from '@localgrad/asynchronous';
 import type { JsonObject, ObjectiveRole } from '@localgrad/core';
+import type { RuleDescription } from '@localgrad/engine';
 import type { TrainingResult } from '@localgrad/train';
 import { z } from 'zod';
 import type { StateFormat } from './folder/state-file.js';
@@ -51,6 +52,8 @@ export interface RunSummary extends TrainingResult {
   readonly backend: string;
   readonly objectives: readonly SummaryObjective[];
   readonly cost: SummaryCost;
+  /** What the optimizer's rules for single weights applied to; absent if it has none. */
+  readonly rules?: readonly RuleDescription[];
   /** Test accuracy of a linear probe on each module's output, in [0, 1]; null if not requested or failed. */
   readonly probes: readonly number[] | null;
   /** How often each module has trained, and on which batches; present for runs with asynchronous workers. */
@@ -97,6 +100,7 @@ export const summaryFormat = {
         multiplyAccumulatesPerImage: amount,
         predictedPeakBytes: amount,
       }),
+      rules: z.array(z.looseObject({ match: z.string(), tensors: amount, parameters: amount })).optional(),
       probes: z.array(z.number()).nullable().default(null),
       timing: z
         .array(

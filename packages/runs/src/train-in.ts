@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type WeightsExtra, weightsFile } from '@localgrad/backbones';
 import type { BackendHandle } from '@localgrad/backends';
 import { endOfTraining, type JsonObject, LocalgradError, weightAt } from '@localgrad/core';
-import { describePlan } from '@localgrad/engine';
+import { describePlan, describeRules } from '@localgrad/engine';
 import { multiplyAccumulatesOf } from '@localgrad/nn/cost';
 import { type EpochRecord, type Observer, probeModules, train } from '@localgrad/train';
 import { type Arithmetic, arithmeticDifference, arithmeticOf } from './arithmetic.js';
@@ -138,6 +138,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
   const divergence = await divergenceOf(result.epochs, run.compiled.parameters.values());
   if (divergence !== null) onProblem?.(`The run has diverged: ${divergence}.`);
   const probes = config.probe && divergence === null ? await probe(run, onProblem) : null;
+  const rules = describeRules(run.compiled, run.options.optimizer);
   const weights = await weightsFile(run.compiled.network, run.extra);
   const summary: RunSummary = {
     formatVersion: 1,
@@ -151,6 +152,7 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
       return { id, role, span, weight: weightAt(weight, endOfTraining) };
     }),
     cost: costOf(run, config, result.epochs),
+    ...(rules.length === 0 ? {} : { rules }),
     probes,
     ...(run.timing === undefined ? {} : { timing: run.timing() }),
     weights: checksumOf(weights),

@@ -1,4 +1,4 @@
-import { at, evaluationMode, LocalgradError, type Network } from '@localgrad/core';
+import { at, evaluationMode, LocalgradError, type Network, rejectUnknownKeys } from '@localgrad/core';
 import { requireTarget } from '@localgrad/nn/losses';
 import * as tf from '@tensorflow/tfjs';
 import type { BatchSource, OwnedBatch } from './batch-source.js';
@@ -34,6 +34,7 @@ const cells = 2;
  * @throws LocalgradError `invalid-data` when features are not finite, or when there are no images
  */
 export async function probeModules(options: ProbeOptions): Promise<number[]> {
+  rejectUnknownKeys('probeModules', options, ['network', 'batches', 'testBatches', 'ridge']);
   const { network, batches, testBatches, ridge = 1e-3 } = options;
   const moments: (Moments | undefined)[] = network.modules.map(() => undefined);
   const weights: tf.Tensor2D[] = [];

@@ -29,6 +29,13 @@ const optionNames = [
   'pipeline',
 ] as const satisfies readonly (keyof TrainOptions)[];
 
+const policyNames = [
+  'everyEpochs',
+  'everySteps',
+  'isDue',
+  'save',
+] as const satisfies readonly (keyof CheckpointPolicy)[];
+
 /** @throws LocalgradError `invalid-option`, `unknown-name` */
 export function checkOptions(options: TrainOptions): void {
   rejectUnknownKeys('train', options, optionNames);
@@ -41,6 +48,7 @@ export function checkOptions(options: TrainOptions): void {
     checkpoints = {},
     observers = [],
   } = options;
+  rejectUnknownKeys('train, checkpoints', checkpoints, policyNames);
   for (const [index, observer] of observers.entries()) {
     const isObserver = typeof memberOf(observer, 'observe') === 'function';
     requireOption(isObserver, 'train', `observers[${index}]`, observer, 'objects with a method observe(event)');

@@ -6,6 +6,7 @@ import {
   phaseWork,
   type StepResult,
   type TrainStep,
+  type TrainStepOptions,
 } from '@localgrad/engine';
 import { MemoryMeter, type RecordingStatus } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
@@ -56,6 +57,18 @@ export function createStepRunner(options: TrainOptions): StepRunner {
   );
 }
 
+/** The options of the step, without those of the loop. */
+function stepOptionsOf(options: TrainOptions): TrainStepOptions {
+  const { compiled, optimizer, learningRate, executor, accumulate, seed, recordSteps } = options;
+  return {
+    ...{ compiled, optimizer, learningRate },
+    ...(executor === undefined ? {} : { executor }),
+    ...(accumulate === undefined ? {} : { accumulate }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(recordSteps === undefined ? {} : { recordSteps }),
+  };
+}
+
 /** Runs each step when it is started. */
 class LocalRunner implements StepRunner {
   readonly depth = 1;
@@ -66,7 +79,7 @@ class LocalRunner implements StepRunner {
 
   constructor(options: TrainOptions) {
     const { createStep = createTrainStep, compiled } = options;
-    this.#step = createStep(options);
+    this.#step = createStep(stepOptionsOf(options));
     this.#parameters = compiled.parameters;
   }
 

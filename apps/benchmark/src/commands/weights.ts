@@ -72,7 +72,7 @@ export function registerWeights(program: Command, present: Presenter): void {
         '  localgrad weights export localgrad-runs/1f2e3d --checkpoint best --format pytorch --output best.safetensors\n' +
         '  localgrad weights export resnet32.safetensors --format tfjs-layers --output web-model',
     )
-    .action((source: string, flags: Omit<ExportOptions, 'source'>) =>
+    .action((source: string, { json: _, ...flags }: Omit<ExportOptions, 'source'> & { json?: boolean }) =>
       present(() => exportWeights({ source, ...flags }), renderExport),
     );
 }

@@ -1,7 +1,7 @@
 import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../caught.js';
-import { LocalgradError } from '../errors.js';
+import { LocalgradError, rejectUnknownKeys } from '../errors.js';
 import { readWholeFile } from '../folders/read-whole-file.js';
 import { type Digest, differentDigests, digestOfFile } from './digest.js';
 import { requestFrom } from './request.js';
@@ -27,6 +27,15 @@ export interface DownloadOptions {
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
 
+/** The names of the options, for checks. */
+export const downloadOptionNames = [
+  'stallTimeout',
+  'attempts',
+  'retryDelay',
+  'signal',
+  'onProgress',
+] as const satisfies readonly (keyof DownloadOptions)[];
+
 export interface DownloadProgress {
   readonly file: string;
   readonly received: number;
@@ -47,6 +56,7 @@ interface PartialState {
  * @throws LocalgradError `invalid-data`: no URL yields the content; the partial file allows the next call to resume
  */
 export async function downloadFile(file: PublishedFile, path: string, options: DownloadOptions = {}): Promise<void> {
+  rejectUnknownKeys('downloadFile', options, downloadOptionNames);
   const problems: string[] = [];
   for (const url of file.urls) {
     try {

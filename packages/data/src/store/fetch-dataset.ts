@@ -1,12 +1,13 @@
 import { copyFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, rejectUnknownKeys } from '@localgrad/core';
 import {
   type Digest,
   type DownloadOptions,
   differentDigests,
   digestOfFile,
   downloadFile,
+  downloadOptionNames,
   withLock,
 } from '@localgrad/core/downloads';
 import { cacheFolder, createFolders, folderError, removeFolders } from '@localgrad/core/folders';
@@ -22,6 +23,14 @@ export interface FetchOptions extends DownloadOptions {
   /** Include optional files (`extra` of SVHN). Default false. */
   readonly optional?: boolean;
 }
+
+const optionNames = [
+  ...downloadOptionNames,
+  'folder',
+  'fromDir',
+  'offline',
+  'optional',
+] as const satisfies readonly (keyof FetchOptions)[];
 
 export interface FetchedFile {
   readonly name: string;
@@ -51,6 +60,7 @@ export function datasetFolder(name: string): string {
  * cannot be created), `misuse` (another process)
  */
 export async function fetchDataset(name: string, options: FetchOptions = {}): Promise<FetchReport> {
+  rejectUnknownKeys('fetchDataset', options, optionNames);
   const source = datasetSource(name);
   const { folder = datasetFolder(name), offline = false } = options;
   if (source.files.length === 0) return { dataset: name, folder, files: [] };
@@ -97,7 +107,8 @@ async function provide(dataset: string, file: SourceFile, path: string, options:
       { path, urls: file.urls },
     );
   }
-  await downloadFile({ name, urls: file.urls, digest: digestOf(file) }, path, options);
+  const { folder: _, fromDir, offline, optional, ...download } = options;
+  await downloadFile({ name, urls: file.urls, digest: digestOf(file) }, path, download);
   return { name, path, bytes: (await sizeIfFile(path)) ?? 0, md5, state: 'downloaded' };
 }
 

@@ -1,8 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { readSweep } from '../sweep/sweep-folder.js';
+import { createExperiment } from './experiment-file.js';
 import { planSweep } from './plan-sweep.js';
+import { runSweep } from './run-sweep.js';
 
 let folder: string;
 beforeEach(() => {
@@ -36,4 +39,40 @@ seeds: 1
     ),
     expect.stringMatching(/e\.yaml:5:\d+: condition 'large' cannot run: batch: 64; allowed: /),
   ]);
+}, 60_000);
+
+it('runs chosen conditions although finished runs of another one had other inputs, and warns about these', async () => {
+  const base = { backbone: 'tiny', modules: 2, resize: 8, trainImages: 10, testImages: 10, epochs: 2, batch: 10 };
+  const run = async (only: string[] | undefined, more: object = {}) => {
+    const problems: string[] = [];
+    const experiment = await createExperiment({
+      ...{ name: 'e', base: { ...base, backend: 'cpu' }, grid: { method: ['greedy', 'dgl'] }, seeds: 1 },
+      ...more,
+    });
+    const { counts } = await runSweep({
+      ...{ experiment, folder, only, executor: 'debug' },
+      onProblem: (message) => problems.push(message),
+    });
+    return { finished: counts.finished, problems };
+  };
+  expect(await run(undefined)).toEqual({ finished: 2, problems: [] });
+  const { tasks } = await readSweep(folder);
+  const changed = tasks.find(({ config }) => config.method === 'dgl')?.runId ?? '';
+  // As if the run had been trained on other images.
+  const file = join(folder, 'runs', changed, 'identity.json');
+  const identity = JSON.parse(readFileSync(file, 'utf8'));
+  writeFileSync(file, JSON.stringify({ ...identity, training: { ...identity.training, pixels: '0'.repeat(64) } }));
+  const refusal = /^Finished runs had other inputs\. .*\n'method dgl, seed 1' \(.*\): training images differ/;
+  await expect(run(undefined)).rejects.toThrow(refusal);
+  await expect(run(['*dgl'])).rejects.toThrow(refusal);
+  const warning = expect.stringMatching(
+    /^Finished runs of other conditions had other inputs\. .*\n'method dgl, seed 1' \(/,
+  );
+  expect(await run(['*greedy'], { seeds: 2 })).toEqual({ finished: 3, problems: [warning] });
+  // A rule of early stopping compares the runs of all conditions.
+  const earlyStopping = { graceEpochs: 1, peers: 1 };
+  await expect(run(['*greedy'], { earlyStopping })).rejects.toThrow(refusal);
+  // The choice of a value depends on the runs of all candidates.
+  const tune = { grid: {}, tune: { method: ['greedy', 'dgl'] } };
+  await expect(run(['*greedy'], tune)).rejects.toThrow(/^Finished runs had other inputs/);
 }, 60_000);

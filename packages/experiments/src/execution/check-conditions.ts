@@ -11,19 +11,29 @@ import {
   type RunIdentity,
   runConfigSchema,
 } from '@localgrad/runs';
-import { type Experiment, placesIn } from '../files/experiment.js';
+import { type Experiment, type PlannedCondition, placesIn } from '../files/experiment.js';
 import { isEnded } from '../sweep/run-limits.js';
 import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
 import type { SweepStatus } from '../sweep/sweep-status.js';
+import { chosenConditions } from './chosen-conditions.js';
 import { DataCache } from './data-cache.js';
+
+/** Options of `checkConditions`. */
+export interface ConditionCheckOptions extends Omit<CheckOptions, 'file'> {
+  /** Name of the experiment file, for messages. Default: its copy in the sweep's folder. */
+  readonly file?: string | undefined;
+  /** Flag that names the folder, for messages. Default `--folder`. */
+  readonly option?: string | undefined;
+  /** Check only conditions with these names, as patterns. Default: all. */
+  readonly only?: readonly string[] | undefined;
+  /** Receives a warning about finished runs of other conditions whose inputs have changed. */
+  readonly onProblem?: ((message: string) => void) | undefined;
+}
 
 /**
  * Finds what would go wrong later, before the first run: checks each condition that has runs left, and compares the inputs
  * of finished runs (images, method files, initial weights) with those that are there now.
  *
- * @param options `file`: name of the experiment file, for messages; default: its copy in the sweep's folder. `threads`: of runs
- * whose config says `auto`. `runsHere`: whether their backends must be available on this machine. `option`:
- * the flag that names the folder.
  * @throws LocalgradError that names every condition that cannot run, or finished runs with other inputs
  */
 export async function checkConditions(
@@ -32,15 +42,18 @@ export async function checkConditions(
   {
     file = join(sweep.folder, 'experiment.yaml'),
     option = '--folder',
+    only,
+    onProblem,
     ...options
-  }: Omit<CheckOptions, 'file'> & { readonly file?: string | undefined; readonly option?: string | undefined } = {},
+  }: ConditionCheckOptions = {},
 ): Promise<void> {
   const data = new DataCache();
-  await checkFinished(sweep, tasks, data, option);
+  const chosen = chosenConditions(sweep.conditions, only);
+  await checkFinished(sweep, tasks, { data, option, chosen, onProblem });
   const left = new Set(
     tasks.flatMap(({ status, task }) => (isEnded(status) && status !== 'failed' ? [] : [task.condition])),
   );
-  const conditions = sweep.conditions.filter(({ key }) => left.has(key));
+  const conditions = chosen.filter(({ key }) => left.has(key));
   if (conditions.length === 0) return;
   for (const { config } of conditions) {
     await checkOutput(runConfigSchema.parse({ ...config, seed: 1 }), { folder: sweep.folder, option });
@@ -88,33 +101,64 @@ export async function checkConfigs(
   throw new LocalgradError(first.error.code, lines.join('\n'), { problems: lines }, { cause: first.error });
 }
 
-/** Largest number of runs that an error lists. */
+/** Largest number of runs that a message lists. */
 const mostListed = 100;
 
-/** Results of other images than the ones that are named now must not stand beside new ones. */
+interface FinishedCheck extends Required<Pick<ConditionCheckOptions, 'option' | 'onProblem'>> {
+  readonly data: DataCache;
+  readonly chosen: Sweep['conditions'];
+}
+
+/**
+ * Results of other images than the ones that are named now must not stand beside new ones. Those of conditions that are not chosen
+ * stay where they are: their changes are reported, but prevent no run.
+ */
 async function checkFinished(
   sweep: Sweep,
   tasks: SweepStatus['tasks'],
-  data: DataCache,
-  option: string,
+  { data, option, chosen, onProblem }: FinishedCheck,
 ): Promise<void> {
+  const deciding = decidingConditions(sweep, chosen);
   const found: string[] = [];
+  const others: string[] = [];
   for (const { task, status } of tasks) {
     if (status !== 'finished') continue;
     const folder = runFolderOf(sweep, task);
     const identity = await currentIdentity(runConfigSchema.parse(task.config), data);
     const differences = identity === undefined ? [] : await differencesInFolder(folder, identity);
-    if (differences.length > 0) found.push(`'${task.name}' (${folder}): ${differences.join('; ')}`);
+    if (differences.length === 0) continue;
+    const line = `'${task.name}' (${folder}): ${differences.join('; ')}`;
+    if (deciding.has(task.condition)) found.push(line);
+    else others.push(line);
+  }
+  if (others.length > 0) {
+    onProblem?.(
+      `Finished runs of other conditions had other inputs. Remove their folders before you compare them with new results:\n${listOf(others)}`,
+    );
   }
   if (found.length === 0) return;
-  // Each run with its folder, which has to be removed.
-  const lines = found.slice(0, mostListed);
-  if (found.length > mostListed) lines.push(`and ${found.length - mostListed} more`);
   throw new LocalgradError(
     'invalid-option',
-    `Finished runs had other inputs. Remove their folders to run them again, or use another ${option}:\n${lines.join('\n')}`,
+    `Finished runs had other inputs. Remove their folders to run them again, or use another ${option}:\n${listOf(found)}`,
     { folder: sweep.folder, runs: found },
   );
+}
+
+/** Keys of the conditions whose finished runs the runs of the chosen ones depend on. */
+function decidingConditions(
+  { conditions, earlyStopping }: Sweep,
+  chosen: readonly PlannedCondition[],
+): ReadonlySet<string> {
+  // Early stopping compares a run with those of all conditions, and a choice depends on all candidates.
+  const settings = new Set(chosen.flatMap(({ setting }) => setting ?? []));
+  const deciding = earlyStopping === null ? conditions.filter(({ setting = '' }) => settings.has(setting)) : conditions;
+  return new Set([...chosen, ...deciding].map(({ key }) => key));
+}
+
+/** Each run with its folder, which has to be removed. */
+function listOf(lines: readonly string[]): string {
+  const more = lines.length > mostListed ? [`and ${lines.length - mostListed} more`] : [];
+  return [...lines.slice(0, mostListed), ...more].join('\n');
 }
 
 /** Undefined if the inputs of a finished run are no longer available, so that nothing can be compared. */

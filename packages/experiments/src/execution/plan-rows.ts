@@ -8,22 +8,36 @@ export interface PlannedRow {
   readonly runs: number;
   /** Number of finished runs. */
   readonly finished: number;
+  /** Number of runs that the rule of early stopping ended. */
+  readonly stopped: number;
+  /** Number of runs that have failed as often as allowed: only `retryFailed` runs them again. */
+  readonly failed: number;
   readonly unitsOfWork: number;
   readonly predictedPeakBytes: number;
   /** Predicted seconds of one run's training steps; null if nothing was measured. */
   readonly predictedSeconds: number | null;
 }
 
-/** A finished run of a condition. */
-export interface FinishedSeed {
+/** How a run ended on which nobody will work any more. */
+type PlannedEnd = 'finished' | 'stopped' | 'failed';
+
+/** A run of a condition that has ended. */
+export interface EndedSeed {
   readonly seed: number;
-  readonly summary: RunSummary;
+  readonly status: PlannedEnd;
+  /** Of a finished run. */
+  readonly summary?: RunSummary | undefined;
+}
+
+/** Number of runs of a row on which workers will work. */
+export function runsLeft({ runs, finished, stopped, failed }: Omit<PlannedRow, keyof RunCost | 'name'>): number {
+  return runs - finished - stopped - failed;
 }
 
 /** What is known of the runs of an experiment, by condition. */
 export interface KnownRuns {
   readonly costs: readonly Costs[];
-  readonly finished: readonly (readonly FinishedSeed[])[];
+  readonly ended: readonly (readonly EndedSeed[])[];
   /** Seconds per multiply-accumulate; undefined if nothing was measured. */
   readonly speed: number | undefined;
 }
@@ -31,26 +45,32 @@ export interface KnownRuns {
 /** One row per condition, and one for the chosen values of each search, whose further seeds run after it. */
 export function plannedRows(
   { conditions, seeds, tuneSeeds }: Pick<Experiment, 'conditions' | 'seeds' | 'tuneSeeds'>,
-  { costs: all, finished, speed }: KnownRuns,
+  { costs: all, ended, speed }: KnownRuns,
 ): readonly PlannedRow[] {
   const chosenSeeds = seeds.filter((seed) => !tuneSeeds.includes(seed));
   const planned = conditions.map(({ name, setting }, index) => {
     const { unitsOfWork, predictedPeakBytes, work } = at(all, index, 'costs');
-    const own = finished[index] ?? [];
-    const seconds =
-      own.length > 0 ? mean(own.map(({ summary }) => summary.seconds)) : speed === undefined ? null : speed * work;
-    const countOf = (wanted: readonly number[]) => own.filter(({ seed }) => wanted.includes(seed)).length;
+    const own = ended[index] ?? [];
+    const measured = own.flatMap(({ summary }) => summary?.seconds ?? []);
+    const seconds = measured.length > 0 ? mean(measured) : speed === undefined ? null : speed * work;
+    const rowOf = (wanted: readonly number[]): Omit<PlannedRow, 'name' | keyof RunCost> => {
+      const found = own.filter(({ seed }) => wanted.includes(seed));
+      const count = (status: PlannedEnd) => found.filter((run) => run.status === status).length;
+      return { runs: wanted.length, finished: count('finished'), stopped: count('stopped'), failed: count('failed') };
+    };
     const costOfRun = { unitsOfWork, predictedPeakBytes, predictedSeconds: seconds };
-    return { name, setting, countOf, costOfRun };
+    return { name, setting, rowOf, costOfRun };
   });
-  return planned.flatMap(({ name, setting, countOf, costOfRun }): PlannedRow[] => {
+  return planned.flatMap(({ name, setting, rowOf, costOfRun }): PlannedRow[] => {
     const own = setting === undefined ? seeds : tuneSeeds;
-    const row = { name, runs: own.length, finished: countOf(own), ...costOfRun };
+    const row = { name, ...rowOf(own), ...costOfRun };
     const candidates = planned.filter((other) => setting !== undefined && other.setting === setting);
     if (chosenSeeds.length === 0 || candidates.at(-1)?.name !== name) return [row];
-    const chosenFinished = Math.max(...candidates.map((candidate) => candidate.countOf(chosenSeeds)));
+    // Only the chosen candidate has runs of these seeds.
+    const chosen = candidates.map((candidate) => candidate.rowOf(chosenSeeds));
+    const [furthest = rowOf(chosenSeeds)] = chosen.sort((a, b) => runsLeft(a) - runsLeft(b));
     const costs = mostOf(candidates.map((candidate) => candidate.costOfRun));
-    return [row, { name: `${setting}, chosen`, runs: chosenSeeds.length, finished: chosenFinished, ...costs }];
+    return [row, { name: `${setting}, chosen`, ...furthest, ...costs }];
   });
 }
 

@@ -1,25 +1,30 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
-import { at } from '@localgrad/core';
-import { configIdOf, lookForSummary, type RunConfig, runConfigSchema } from '@localgrad/runs';
-import type { PlannedCondition } from '../files/experiment.js';
+import { at, rejectUnknownKeys } from '@localgrad/core';
+import { configIdOf, lookForSummary, type RunConfig, readRunState, runConfigSchema } from '@localgrad/runs';
+import type { Experiment, PlannedCondition } from '../files/experiment.js';
+import { isEnded, limitsOf } from '../sweep/run-limits.js';
 import { readSweep, runFolderOf } from '../sweep/sweep-folder.js';
 import { checkConfigs } from './check-conditions.js';
 import { chosenConditions } from './chosen-conditions.js';
 import { DataCache } from './data-cache.js';
 import { defaultSweepFolder } from './open-sweep.js';
 import { type Costs, costOf } from './plan-costs.js';
-import { type FinishedSeed, type PlannedRow, plannedRows } from './plan-rows.js';
+import { type EndedSeed, type PlannedRow, plannedRows, runsLeft } from './plan-rows.js';
 import { measureSpeed, secondsPerWork } from './plan-speed.js';
-import { type ExperimentSource, experimentOf, type SweepPlace } from './prepare-sweep.js';
+import { type ExperimentSource, experimentOf, type SweepPlace, sourceNames } from './prepare-sweep.js';
 
 export interface SweepPlan {
   readonly name: string;
   readonly runs: number;
   readonly finished: number;
+  /** Number of runs that the rule of early stopping ended. */
+  readonly stopped: number;
+  /** Number of runs that have failed as often as allowed. */
+  readonly failed: number;
   readonly rows: readonly PlannedRow[];
-  /** Predicted seconds of the training steps of all unfinished runs, one after the other. */
+  /** Predicted seconds of the training steps of all runs that have not ended, one after the other. */
   readonly predictedSeconds: number | null;
   /** Basis of the predicted time. */
   readonly basis: string;
@@ -41,6 +46,7 @@ export interface PlanOptions {
  * @throws LocalgradError if the experiment is invalid or a condition cannot run
  */
 export async function planSweep(options: ExperimentSource & SweepPlace & PlanOptions): Promise<SweepPlan> {
+  rejectUnknownKeys('planSweep', options, [...sourceNames, 'only', 'measure', 'threads']);
   const whole = await experimentOf(options);
   const experiment = { ...whole, conditions: chosenConditions(whole.conditions, options.only) };
   const folderOf = await runFolders(options.folder ?? defaultSweepFolder(whole));
@@ -53,12 +59,12 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
   } finally {
     backend.dispose();
   }
-  const finished = await Promise.all(
-    experiment.conditions.map((condition) => finishedSeeds(condition, experiment.seeds, folderOf)),
+  const ended = await Promise.all(
+    experiment.conditions.map((condition) => endedSeeds(condition, experiment, folderOf)),
   );
   const known = secondsPerWork(
     costs,
-    finished.map((runs) => runs.map(({ summary }) => summary)),
+    ended.map((runs) => runs.flatMap(({ summary }) => summary ?? [])),
   );
   const [first] = experiment.conditions;
   const measured =
@@ -70,16 +76,17 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
           options.threads,
         )
       : undefined;
-  const rows = plannedRows(experiment, { costs, finished, speed: known ?? measured });
+  const rows = plannedRows(experiment, { costs, ended, speed: known ?? measured });
   const total = rows.reduce<number | null>(
-    (sum, row) =>
-      sum === null || row.predictedSeconds === null ? null : sum + row.predictedSeconds * (row.runs - row.finished),
+    (sum, row) => (sum === null || row.predictedSeconds === null ? null : sum + row.predictedSeconds * runsLeft(row)),
     0,
   );
   return {
     name: experiment.name,
-    runs: rows.reduce((sum, row) => sum + row.runs, 0),
-    finished: rows.reduce((sum, row) => sum + row.finished, 0),
+    runs: totalOf(rows, 'runs'),
+    finished: totalOf(rows, 'finished'),
+    stopped: totalOf(rows, 'stopped'),
+    failed: totalOf(rows, 'failed'),
     rows,
     predictedSeconds: total,
     basis:
@@ -91,13 +98,22 @@ export async function planSweep(options: ExperimentSource & SweepPlace & PlanOpt
   };
 }
 
-async function finishedSeeds(
+function totalOf(rows: readonly PlannedRow[], count: 'runs' | 'finished' | 'stopped' | 'failed'): number {
+  return rows.reduce((sum, row) => sum + row[count], 0);
+}
+
+async function endedSeeds(
   condition: PlannedCondition,
-  seeds: readonly number[],
+  experiment: Experiment,
   folderOf: (config: RunConfig) => string,
-): Promise<readonly FinishedSeed[]> {
-  const found = seeds.map(async (seed) => ({ seed, ...(await lookForSummary(folderOf(configOf(condition, seed)))) }));
-  return (await Promise.all(found)).flatMap(({ seed, summary }) => (summary === undefined ? [] : [{ seed, summary }]));
+): Promise<readonly EndedSeed[]> {
+  const found = experiment.seeds.map(async (seed): Promise<readonly EndedSeed[]> => {
+    const folder = folderOf(configOf(condition, seed));
+    const { status } = await readRunState(folder, limitsOf(experiment));
+    if (!isEnded(status)) return [];
+    return [{ seed, status, summary: (await lookForSummary(folder)).summary }];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /** Folder of a run by its config: in the existing sweep, or where it will be created. */

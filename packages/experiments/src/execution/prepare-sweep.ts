@@ -1,9 +1,9 @@
+import { rejectUnknownKeys } from '@localgrad/core';
 import { configIdOf, forgetFailures } from '@localgrad/runs';
 import type { Experiment } from '../files/experiment.js';
 import { draftSweep, runFolderOf, type Sweep, writeSweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
 import { checkConditions } from './check-conditions.js';
-import { chosenConditions } from './chosen-conditions.js';
 import { readExperiment } from './experiment-file.js';
 import { defaultSweepFolder } from './open-sweep.js';
 
@@ -25,9 +25,20 @@ export interface SweepPlace {
   readonly option?: string | undefined;
   /** Command that repeats the sweep, for its report. */
   readonly command?: string | undefined;
-  /** Receives a warning if the folder's sweep had runs that the experiment does not have. */
+  /**
+   * Receives warnings: if the folder's sweep had runs that the experiment does not have, or finished runs of conditions that are
+   * not chosen had other inputs.
+   */
   readonly onProblem?: ((message: string) => void) | undefined;
 }
+
+/** Names of the options that say which experiment is meant, and where its sweep is kept. */
+export const sourceNames = [
+  ...(['file', 'experiment', 'overrides', 'folder', 'option', 'command', 'onProblem'] as const),
+] satisfies readonly (keyof (ExperimentSource & SweepPlace))[];
+
+/** Names of the options of `RunnableSweep`. */
+export const runnableNames = [...sourceNames, 'sweep', 'isChecked'] as const;
 
 /** @throws LocalgradError `invalid-data` with `file:line:column` for each problem */
 export async function experimentOf(source: ExperimentSource): Promise<Experiment> {
@@ -40,6 +51,7 @@ export async function experimentOf(source: ExperimentSource): Promise<Experiment
  * @throws LocalgradError `invalid-option` if the folder contains another experiment
  */
 export async function prepareSweep(source: ExperimentSource & SweepPlace): Promise<Sweep> {
+  rejectUnknownKeys('prepareSweep', source, sourceNames);
   return writeSweep(...(await writingOf(source)));
 }
 
@@ -70,7 +82,7 @@ export type RunnableSweep =
 
 /** The sweep; prepared first if it is described by an experiment. */
 export async function preparedSweep(source: RunnableSweep): Promise<Sweep> {
-  return source.sweep ?? prepareSweep(source);
+  return source.sweep ?? writeSweep(...(await writingOf(source)));
 }
 
 /**
@@ -90,11 +102,10 @@ export async function checkedSweep(
   const writing = source.sweep === undefined ? await writingOf(source) : undefined;
   const sweep = writing === undefined ? await preparedSweep(source) : await draftSweep(...writing);
   const status = await readSweepStatus(sweep);
-  const conditions = chosenConditions(sweep.conditions, source.only);
   if (source.sweep === undefined || source.isChecked !== true) {
-    const { file, threads, runsHere } = source;
-    const option = source.sweep === undefined ? source.option : undefined;
-    await checkConditions({ ...sweep, conditions }, status, { file, threads, runsHere, option });
+    const { file, threads, runsHere, only } = source;
+    const { option, onProblem } = source.sweep === undefined ? source : {};
+    await checkConditions(sweep, status, { file, threads, runsHere, only, option, onProblem });
   }
   return { sweep: writing === undefined ? sweep : await writeSweep(...writing), status };
 }

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { requireOption } from '@localgrad/core';
+import { rejectUnknownKeys, requireOption } from '@localgrad/core';
 import { endLostAttempt, keepsCheckpoints } from '@localgrad/runs';
 import { isEnded } from '../sweep/run-limits.js';
 import { readSweep, runFolderOf, type Sweep, sweepHash } from '../sweep/sweep-folder.js';
@@ -8,7 +8,7 @@ import { workOn } from '../sweep/work.js';
 import { chosenTasks } from './chosen-conditions.js';
 import { runLocally } from './local-executor.js';
 import { blockedIn } from './median-rule.js';
-import { checkedSweep, type RunnableSweep, retryFailed } from './prepare-sweep.js';
+import { checkedSweep, type RunnableSweep, retryFailed, runnableNames } from './prepare-sweep.js';
 import { type SweepResult, summarizeSweep } from './sweep-result.js';
 import { TaskRunner, type WorkerMessage } from './task-runner.js';
 
@@ -35,6 +35,10 @@ export interface SweepExecution {
   readonly onEvent?: ((event: SweepEvent) => void) | undefined;
 }
 
+const executionNames = [
+  ...(['executor', 'processes', 'threads', 'only', 'retryFailed', 'beforeFirst', 'signal', 'onEvent'] as const),
+] satisfies readonly (keyof SweepExecution)[];
+
 /**
  * Runs the unfinished runs of a sweep. Processes that are killed are replaced; call it again to resume an interrupted sweep.
  *
@@ -42,6 +46,7 @@ export interface SweepExecution {
  * @throws the signal's reason, after all workers have saved
  */
 export async function runSweep(options: RunnableSweep & SweepExecution): Promise<SweepResult> {
+  rejectUnknownKeys('runSweep', options, [...runnableNames, ...executionNames]);
   const { sweep, status: before } = await checkedSweep({ ...options, runsHere: true });
   const tasks = chosenTasks(sweep, options.only);
   if (options.retryFailed === true) await retryFailed(sweep, tasks);

@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, rejectUnknownKeys } from '@localgrad/core';
 import type { Sweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus } from '../sweep/sweep-status.js';
 import { workOn } from '../sweep/work.js';
@@ -18,6 +18,15 @@ export interface WorkerOptions {
   readonly onEvent?: ((event: WorkerMessage) => void) | undefined;
 }
 
+const optionNames = [
+  'sweep',
+  'tasks',
+  'threads',
+  'wait',
+  'signal',
+  'onEvent',
+] as const satisfies readonly (keyof WorkerOptions)[];
+
 export interface WorkerResult {
   readonly folder: string;
   /** Number of runs that this worker finished. */
@@ -35,6 +44,7 @@ export interface WorkerResult {
  * @throws LocalgradError `invalid-option` for tasks that the sweep never had; the signal's reason after the run is saved
  */
 export async function workOnSweep(options: WorkerOptions): Promise<WorkerResult> {
+  rejectUnknownKeys('workOnSweep', options, optionNames);
   const { sweep, threads, wait = true, signal, onEvent = () => {} } = options;
   const tasks = options.tasks === undefined ? undefined : knownTasks(sweep, options.tasks, onEvent);
   const runner = new TaskRunner({ sweep, threads, signal, report: onEvent });

@@ -5,7 +5,9 @@ import type { Sweep } from './sweep-folder.js';
 export type TaskStatus = RunStatus | 'skipped';
 
 /** Whether no worker will work on a run any more: it is finished, was stopped early or skipped, or has failed for good. */
-export function isEnded(status: TaskStatus): boolean {
+export function isEnded<Status extends TaskStatus>(
+  status: Status,
+): status is Status & ('finished' | 'stopped' | 'skipped' | 'failed') {
   return status === 'finished' || status === 'stopped' || status === 'skipped' || status === 'failed';
 }
 

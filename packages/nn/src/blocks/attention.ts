@@ -1,4 +1,4 @@
-import { type Block, bytesOf, requireOption, type Shape3 } from '@localgrad/core';
+import { type Block, bytesOf, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import { AttentionOperation } from './attention-operation.js';
 import { parameterless } from './parameterless.js';
@@ -18,7 +18,9 @@ export interface AttentionOptions {
  * Multi-head self-attention without its projections: softmax(q·kᵀ/√(d/heads))·v of each head, [1, tokens, 3d] → [1,
  * tokens, d]. The backward pass recomputes the attention weights instead of storing them.
  */
-export function attention({ name, inputShape, heads }: AttentionOptions): Block {
+export function attention(options: AttentionOptions): Block {
+  rejectUnknownKeys('attention', options, ['name', 'inputShape', 'heads']);
+  const { name, inputShape, heads } = options;
   const [rows, tokens, channels] = inputShape;
   const width = channels / 3;
   requireOption(

@@ -7,6 +7,7 @@ import {
   type Parameter,
   type ParameterScope,
   type Pass,
+  rejectUnknownKeys,
   type Shape3,
   type Want,
 } from '@localgrad/core';
@@ -47,8 +48,24 @@ export interface ParameterlessOptions {
   readonly pullBackPeakBytes: (batchSize: number) => number;
 }
 
+const optionNames = [
+  'name',
+  'inputShape',
+  'outputShape',
+  'apply',
+  'pullBack',
+  'reads',
+  'isMeans',
+  'isView',
+  'holdsCotangent',
+  'multiplyAccumulates',
+  'applyPeakBytes',
+  'pullBackPeakBytes',
+] as const satisfies readonly (keyof ParameterlessOptions)[];
+
 /** A block without parameters or residuals. */
 export function parameterless(options: ParameterlessOptions): Block {
+  rejectUnknownKeys('parameterless', options, optionNames);
   return new Parameterless(options);
 }
 

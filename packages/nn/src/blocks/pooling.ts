@@ -1,4 +1,4 @@
-import { type Block, bytesOf, requireOption, type Shape3 } from '@localgrad/core';
+import { type Block, bytesOf, rejectUnknownKeys, requireOption, type Shape3 } from '@localgrad/core';
 import { currentKernels, type Padding, type PoolingGeometry } from '@localgrad/kernels';
 import { consume } from './activations.js';
 import { batched, convolvedShape } from './convolution-unit.js';
@@ -79,6 +79,7 @@ export interface MaxPoolOptions {
  * first maximum of each window, and NaN propagates.
  */
 export function maxPool(options: MaxPoolOptions): Block {
+  rejectUnknownKeys('maxPool', options, ['name', 'inputShape', 'size', 'stride', 'padding']);
   const { name, inputShape, size = 3, stride = 2, padding = 1 } = options;
   requireOption(Number.isInteger(size) && size > 0, 'maxPool', 'size', size, 'positive integers');
   requireOption(Number.isInteger(stride) && stride > 0, 'maxPool', 'stride', stride, 'positive integers');
@@ -118,8 +119,10 @@ export function bilinearUpsample(
   name: string,
   inputShape: Shape3,
   outputSize: readonly [number, number],
-  { alignCorners = true }: BilinearOptions = {},
+  options: BilinearOptions = {},
 ): Block {
+  rejectUnknownKeys('bilinearUpsample', options, ['alignCorners']);
+  const { alignCorners = true } = options;
   return separableMap(
     name,
     inputShape,

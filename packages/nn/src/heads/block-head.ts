@@ -6,6 +6,7 @@ import {
   type HeadCost,
   type HeadRequest,
   type HeadResult,
+  rejectUnknownKeys,
   type Targets,
   type Want,
 } from '@localgrad/core';
@@ -32,7 +33,9 @@ export interface BlockHeadOptions {
 }
 
 /** A head of blocks and a loss, with one forward and one backward pass; tensors are freed as early as possible. */
-export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
+export function blockHead(options: BlockHeadOptions): Head {
+  rejectUnknownKeys('blockHead', options, ['name', 'blocks', 'loss']);
+  const { name, blocks, loss } = options;
   const body = sequential(name, blocks);
   const checkTargets = (targets: Targets): void => {
     for (const target of loss.reads) requireTarget(targets, target, `head '${name}'`);

@@ -14,6 +14,7 @@ import {
   type NoiseKey,
   type Parameter,
   type ParameterScope,
+  rejectUnknownKeys,
   type Shape3,
   sameShape,
   type Targets,
@@ -49,6 +50,7 @@ export interface PatchedHeadOptions {
  *   patches, when n does not divide the height and width of the map or of an image that the head reads
  */
 export function patchedHead(context: HeadContext, scope: ParameterScope, options: PatchedHeadOptions): Head {
+  rejectUnknownKeys('patchedHead', options, ['name', 'patches', 'share', 'reduction', 'build']);
   const { name, patches: count, share, reduction, build } = options;
   const { inputShape } = context;
   checkMap(context, options);

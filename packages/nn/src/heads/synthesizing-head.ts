@@ -1,4 +1,13 @@
-import { type Block, bytesOf, formatShape, type Head, LocalgradError, sameShape, type Targets } from '@localgrad/core';
+import {
+  type Block,
+  bytesOf,
+  formatShape,
+  type Head,
+  LocalgradError,
+  rejectUnknownKeys,
+  sameShape,
+  type Targets,
+} from '@localgrad/core';
 import { mul, type Tensor4D } from '@tensorflow/tfjs';
 import { sequential } from '../blocks/sequential.js';
 import { costOf } from '../cost/cost-of.js';
@@ -30,7 +39,9 @@ export interface SynthesisCondition {
  *
  * @throws LocalgradError `shape-mismatch` if the blocks do not return the shape of their input
  */
-export function synthesizingHead({ name, blocks, condition }: SynthesizingHeadOptions): Head {
+export function synthesizingHead(options: SynthesizingHeadOptions): Head {
+  rejectUnknownKeys('synthesizingHead', options, ['name', 'blocks', 'condition']);
+  const { name, blocks, condition } = options;
   const body = sequential(name, blocks);
   if (!sameShape(body.inputShape, body.outputShape)) {
     throw new LocalgradError(

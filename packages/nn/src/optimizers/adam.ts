@@ -1,7 +1,12 @@
 import { at, type Optimizer, type Parameter, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
 import { keep, scalar, type Tensor } from '@tensorflow/tfjs';
-import { type ParameterOptions, parameterConfig, parameterOptionNames, parameterSettings } from './parameter-rules.js';
+import {
+  type ParameterOptions,
+  parameterConfig,
+  parameterOptionNames,
+  resolveParameterOptions,
+} from './parameter-rules.js';
 import { Slots } from './slots.js';
 
 export interface AdamOptions extends ParameterOptions {
@@ -41,7 +46,7 @@ function createAdam(name: string, options: AdamOptions, defaultDecay: number, de
   requireOption(Number.isFinite(epsilon) && epsilon >= 0, name, 'epsilon', epsilon, 'numbers ≥ 0');
   requireOption(Number.isFinite(weightDecay) && weightDecay >= 0, name, 'weightDecay', weightDecay, 'numbers ≥ 0');
   const [beta1, beta2] = betas;
-  const settingsOf = parameterSettings(name, weightDecay, options);
+  const { settingsOf, members } = resolveParameterOptions(name, weightDecay, options);
   const moments = new Slots(name, ['first', 'second']);
   const updates = new UpdateCounts();
   return {
@@ -53,6 +58,7 @@ function createAdam(name: string, options: AdamOptions, defaultDecay: number, de
       weightDecay,
       ...parameterConfig(options),
     },
+    ...members,
     stateBytes: ({ size }) => 2 * 4 * size + 4,
     update(gradients, context) {
       const requests = gradients.map(({ parameter, gradient }) => {

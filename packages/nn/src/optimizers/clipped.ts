@@ -30,6 +30,7 @@ export function clipped(optimizer: Optimizer, options: ClippingOptions): Optimiz
   return {
     config: { ...optimizer.config, clipNorm: norm },
     needsWholeStep: true,
+    ...(optimizer.rules === undefined ? {} : { rules: optimizer.rules }),
     stateBytes: (parameter) => optimizer.stateBytes(parameter),
     update(gradients, context) {
       const tensors = gradients.map(({ gradient }) => gradient);

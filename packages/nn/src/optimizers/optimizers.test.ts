@@ -1,7 +1,9 @@
 import { type Optimizer, Parameter, startOfTraining } from '@localgrad/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { classToken } from '../blocks/class-token.js';
 import golden from '../fixtures/adam-pytorch.json' with { type: 'json' };
+import { createScope } from '../random/scope.js';
 import { type AdamOptions, adam, adamw } from './adam.js';
 import { createOptimizer } from './create-optimizer.js';
 import { type SgdOptions, sgd } from './sgd.js';
@@ -129,6 +131,24 @@ describe.each([
     expect(moved(optimizer, 'heads.a.conv.weight')).toBe(0);
     expect(moved(optimizer, 'heads.a.fc.weight')).toBe(decay);
     expect(moved(optimizer, 'theheads.a')).toBe(decay);
+  });
+
+  it('decays matrices and filters, but no class token and no position embedding, if only matrices are requested', () => {
+    const options = { learningRate: 0.5, weightDecay: 0.1 } as const;
+    const changes = (optimizer: Optimizer, shapes: readonly (readonly number[])[]) =>
+      shapes.map((shape, index) => moved(optimizer, String(index), [...shape]));
+    const block = classToken({ name: 'tokens', scope: createScope(1), inputShape: [2, 3, 4] });
+    const added = [...block.parameters.map(({ shape }) => shape), [4], []];
+    const multiplied = [
+      [4, 5],
+      [1, 1, 2, 3],
+      [3, 3, 2, 4],
+    ];
+    const [decay] = changes(create(options), [[4, 5]]);
+    expect(changes(create({ ...options, decay: 'matrices' }), multiplied)).toEqual([decay, decay, decay]);
+    expect(changes(create({ ...options, decay: 'matrices' }), added)).toEqual([0, 0, 0, 0]);
+    expect(changes(create({ ...options, decay: 'all' }), added)).toEqual([decay, decay, decay, decay]);
+    expect(decay).toBeGreaterThan(0);
   });
 
   it('scales the learning rate per parameter', () => {

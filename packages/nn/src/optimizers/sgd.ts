@@ -1,6 +1,11 @@
 import { at, type Optimizer, type Parameter, rejectUnknownKeys, requireOption } from '@localgrad/core';
 import { currentKernels } from '@localgrad/kernels';
-import { type ParameterOptions, parameterConfig, parameterOptionNames, parameterSettings } from './parameter-rules.js';
+import {
+  type ParameterOptions,
+  parameterConfig,
+  parameterOptionNames,
+  resolveParameterOptions,
+} from './parameter-rules.js';
 import { Slots } from './slots.js';
 
 export interface SgdOptions extends ParameterOptions {
@@ -29,11 +34,12 @@ export function sgd(options: SgdOptions): Optimizer {
   requireOption(momentum >= 0 && momentum < 1, 'sgd', 'momentum', momentum, 'numbers in [0, 1)');
   requireOption(!nesterov || momentum > 0, 'sgd', 'nesterov', nesterov, 'false where momentum is 0');
   requireOption(Number.isFinite(weightDecay) && weightDecay >= 0, 'sgd', 'weightDecay', weightDecay, 'numbers ≥ 0');
-  const settingsOf = parameterSettings('sgd', weightDecay, options);
+  const { settingsOf, members } = resolveParameterOptions('sgd', weightDecay, options);
   const slots = new Slots('sgd', momentum === 0 ? [] : [slot]);
   const stateBytes = ({ size }: Parameter) => (momentum === 0 ? 0 : 4 * size);
   return {
     config: { optimizer: 'sgd', learningRate, momentum, nesterov, weightDecay, ...parameterConfig(options) },
+    ...members,
     stateBytes,
     update(gradients, context) {
       const requests = gradients.map(({ parameter, gradient }) => {

@@ -5,6 +5,7 @@ import {
   Parameter,
   type ParameterKind,
   type ParameterScope,
+  rejectUnknownKeys,
   shown,
 } from '@localgrad/core';
 import { Tensor, tensor } from '@tensorflow/tfjs';
@@ -33,6 +34,7 @@ export interface ScopeOptions {
  * @throws LocalgradError `invalid-option` from `parameter`, before the value that exceeds `mostValues` is allocated
  */
 export function createScope(seed: number, options: ScopeOptions = {}): RootScope {
+  rejectUnknownKeys('createScope', options, ['mostValues', 'zeros']);
   const { mostValues = Number.POSITIVE_INFINITY, zeros = false } = options;
   const parameters = new Map<string, Parameter>();
   let count = 0;

@@ -1,7 +1,9 @@
 import { type JsonObject, rejectUnknownKeys, requireOption, type Schedule, unknownName } from '@localgrad/core';
 
 /** A constant learning rate. */
-export function constantRate({ learningRate }: { readonly learningRate: number }): Schedule {
+export function constantRate(options: { readonly learningRate: number }): Schedule {
+  rejectUnknownKeys('constantRate', options, ['learningRate']);
+  const { learningRate } = options;
   requireRate('constantRate', learningRate);
   return { config: { schedule: 'constant', learningRate }, rate: () => learningRate };
 }

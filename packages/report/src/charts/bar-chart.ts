@@ -1,3 +1,4 @@
+import { rejectUnknownKeys } from '@localgrad/core';
 import { colorOf, ink } from '../theme/palette.js';
 import type { ChartSpec } from './chart.js';
 import { panelWidth } from './panel.js';
@@ -25,7 +26,9 @@ const rowHeight = 26;
 const textRoom = 0.5;
 
 /** Horizontal bars from zero. Bars with equal names stay separate. */
-export function barChart({ title, subtitle, bars, hasNames = true }: BarChartOptions): ChartSpec {
+export function barChart(options: BarChartOptions): ChartSpec {
+  rejectUnknownKeys('barChart', options, ['title', 'subtitle', 'bars', 'hasNames']);
+  const { title, subtitle, bars, hasNames = true } = options;
   const values = bars.map(({ color, ...bar }, index) => ({ ...bar, index, fill: colorOf(color ?? index) }));
   const most = Math.max(...bars.map(({ value }) => value), Number.MIN_VALUE);
   const names = `${JSON.stringify(bars.map(({ name }) => name))}[datum.value]`;

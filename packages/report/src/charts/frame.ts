@@ -1,3 +1,4 @@
+import { rejectUnknownKeys } from '@localgrad/core';
 import { ink, mutedInk, paper } from '../theme/palette.js';
 import type { ChartSpec } from './chart.js';
 
@@ -10,7 +11,9 @@ export interface ChartFrameOptions {
 }
 
 /** Several charts in one drawing with a title, on paper. Each keeps its own colors. */
-export function chartFrame({ title, subtitle, parts, columns = parts.length }: ChartFrameOptions): ChartSpec {
+export function chartFrame(options: ChartFrameOptions): ChartSpec {
+  rejectUnknownKeys('chartFrame', options, ['title', 'subtitle', 'parts', 'columns']);
+  const { title, subtitle, parts, columns = parts.length } = options;
   const words = subtitle === undefined ? {} : { subtitle, subtitleFontSize: 12.5, subtitlePadding: 8 };
   return {
     background: paper,

@@ -1,3 +1,4 @@
+import { rejectUnknownKeys } from '@localgrad/core';
 import { colorOf, mutedInk } from '../theme/palette.js';
 import type { ChartSpec } from './chart.js';
 import { panelWidth } from './panel.js';
@@ -29,8 +30,23 @@ export interface SeriesChartOptions {
   readonly hasLegend?: boolean;
 }
 
+const optionNames = [
+  'title',
+  'subtitle',
+  'x',
+  'xValues',
+  'yDomain',
+  'height',
+  'names',
+  'lines',
+  'marks',
+  'limit',
+  'hasLegend',
+] as const satisfies readonly (keyof SeriesChartOptions)[];
+
 /** Lines of named series with marked points. */
 export function seriesChart(options: SeriesChartOptions): ChartSpec {
+  rejectUnknownKeys('seriesChart', options, optionNames);
   const {
     title,
     subtitle,

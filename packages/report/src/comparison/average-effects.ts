@@ -1,7 +1,14 @@
+import { rejectUnknownKeys } from '@localgrad/core';
 import type { Study } from '@localgrad/experiments';
 import type { DifferenceTest } from '@localgrad/statistics';
 import { holm, pairedTest } from '@localgrad/statistics';
-import { type AccuracyMeasure, type ComparisonOptions, factorPairs, measured } from './compare-conditions.js';
+import {
+  type AccuracyMeasure,
+  type ComparisonOptions,
+  comparisonOptionNames,
+  factorPairs,
+  measured,
+} from './compare-conditions.js';
 
 /** Average effect of a value of the compared factor over all settings of the other factors. */
 export interface AverageEffect {
@@ -27,8 +34,10 @@ export interface AverageEffect {
 export function averageEffects(
   study: Study,
   measure: AccuracyMeasure,
-  { confidence = 0.95, metric }: ComparisonOptions = {},
+  options: ComparisonOptions = {},
 ): AverageEffect[] {
+  rejectUnknownKeys('averageEffects', options, comparisonOptionNames);
+  const { confidence = 0.95, metric } = options;
   const { factor } = study.compare ?? { factor: '' };
   const pairs = factorPairs(study).map(([condition, against]) => ({
     value: condition.labels[factor] ?? '',

@@ -1,4 +1,4 @@
-import { LocalgradError, unknownName } from '@localgrad/core';
+import { LocalgradError, rejectUnknownKeys, unknownName } from '@localgrad/core';
 import type { Condition, FinishedRun, Study } from '@localgrad/experiments';
 import {
   type DifferenceTest,
@@ -25,6 +25,8 @@ export interface ComparisonOptions {
   /** Metric to compare instead of accuracy. */
   readonly metric?: Metric;
 }
+
+export const comparisonOptionNames = ['confidence', 'metric'] as const satisfies readonly (keyof ComparisonOptions)[];
 
 /** One condition tested against another; differences are accuracies in [−1, 1] or values of another metric, first minus second. */
 export interface ConditionComparison {
@@ -73,6 +75,7 @@ export function compareConditions(
   measure: AccuracyMeasure,
   options: ComparisonOptions = {},
 ): StudyComparisons {
+  rejectUnknownKeys('compareConditions', options, comparisonOptionNames);
   const { confidence = 0.95 } = options;
   const family = (pairs: readonly ConditionPair[]) => comparePairs(pairs, measure, options);
   return {
@@ -88,8 +91,10 @@ export function compareConditions(
 export function comparePairs(
   pairs: readonly ConditionPair[],
   measure: AccuracyMeasure,
-  { confidence = 0.95, metric = accuracyMetric }: ComparisonOptions = {},
+  options: ComparisonOptions = {},
 ): ConditionComparison[] {
+  rejectUnknownKeys('comparePairs', options, comparisonOptionNames);
+  const { confidence = 0.95, metric = accuracyMetric } = options;
   return adjusted(pairs.map((pair) => compared(pair, measure, { confidence, metric })));
 }
 

@@ -24,6 +24,7 @@ export function explanationText(explanation: Explanation): string {
     ...chainLines(explanation.objectives),
     ...phaseLines(explanation),
     ...untrainedLines(explanation),
+    ...ruleLines(explanation),
     ...budgetLines(explanation),
     ...asynchronyLines(explanation),
     ...pipelineLines(explanation),
@@ -172,6 +173,17 @@ function untrainedLines({ untrained, phases }: Explanation): string[] {
   const { modules, classifier } = untrained;
   const parts = [...modules.map((index) => `module ${index}`), ...(classifier ? ['the classifier'] : [])];
   return ['', `Trained by no ${phases === undefined ? 'loss' : 'phase'}: ${parts.join(', ')}.`];
+}
+
+function ruleLines({ rules = [] }: Explanation): string[] {
+  if (rules.length === 0) return [];
+  const table = textTable(
+    ['rule of the optimizer', 'applies to weights', 'tensors'],
+    rules.map(({ match, parameters, tensors }) => [match, count(parameters), String(tensors)]),
+    ['left', 'right', 'right'],
+  );
+  const unused = rules.filter(({ tensors }) => tensors === 0).map(({ match }) => match);
+  return ['', table, ...(unused.length === 0 ? [] : [`No weight has a name that matches ${unused.join(', ')}.`])];
 }
 
 function budgetLines({ budget, expression }: Explanation): string[] {

@@ -94,12 +94,11 @@ export class TrialPlans {
       const plan = method.plan(network);
       const compiled = compilePlan(network, plan, { ...more, scope: blankScope('', created), memory });
       const how = {
-        allGradients: true,
         ...(optimizer === undefined ? {} : { optimizer }),
         ...(accumulate === undefined ? {} : { accumulate }),
       };
       checkTrained(compiled, plan.method);
-      const { peakBytes, modules } = compiled.predict(batch, how);
+      const { peakBytes, modules } = compiled.predict(batch, { ...how, allGradients: true });
       const { unitsOfWork } = describePlan(compiled, batch, how).totals;
       const last = partition.length - 1;
       const isEndToEnd = compiled.objectives.every(({ span: [from, to] }) => from === 0 && to === last);

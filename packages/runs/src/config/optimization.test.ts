@@ -28,6 +28,19 @@ describe('optimizerOf', () => {
       { optimizer: 'adamw', learningRate: 0.001, betas: [0.9, 0.99], weightDecay: 0.01 },
     ],
     [
+      {
+        optimizer:
+          'sgd(decay: matrices, parameters: [(match: *.bias, weightDecay: 0), (match: heads.*, learningRateScale: 2)])',
+      },
+      {
+        decay: 'matrices',
+        parameters: [
+          { match: '*.bias', weightDecay: 0 },
+          { match: 'heads.*', learningRateScale: 2 },
+        ],
+      },
+    ],
+    [
       { optimizer: 'own(beta: 0.99)', learningRate: 3 },
       { learningRate: 3, beta: 0.99 },
     ],

@@ -14,6 +14,8 @@ export interface NameOptions extends ProjectOptions {
   readonly catalog?: Catalog | undefined;
 }
 
+export const nameOptionNames = ['catalog', 'project'] as const satisfies readonly (keyof NameOptions)[];
+
 /** A catalog with all names of a config, and the packages and files that they refer to. @throws LocalgradError */
 export function resolveNames(config: CatalogRequest, options: NameOptions = {}): Promise<ProjectCatalog> {
   const { catalog = standardCatalog, project } = options;

@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { LocalgradError, rejectUnknownKeys } from '@localgrad/core';
 import {
   findMember,
   type LinkLimits,
@@ -27,6 +27,15 @@ export interface MachineOptions {
   /** Called with a sentence about each machine that joins, and each caller that was turned away. */
   readonly onProgress?: (text: string) => void;
 }
+
+const optionNames = [
+  'member',
+  'security',
+  'limits',
+  'names',
+  'signal',
+  'onProgress',
+] as const satisfies readonly (keyof MachineOptions)[];
 
 /**
  * This machine among those of a run, by options or by the environment that Slurm or Kubernetes has set up; undefined if the
@@ -70,6 +79,7 @@ function groupsOf({ workers, placement }: Pick<RunConfig, 'workers' | 'placement
  * @throws LocalgradError
  */
 export async function openMachines(config: RunConfig, options: MachineOptions): Promise<MachineGroup> {
+  rejectUnknownKeys('openMachines', options, optionNames);
   const { member, security, limits = {}, names, onProgress } = options;
   const { rank, ranks, first, listenOn } = member;
   if (rank !== 0) throw new LocalgradError('misuse', `Rank ${rank} takes part with serveRun, not with openMachines.`);
@@ -84,6 +94,7 @@ export async function openMachines(config: RunConfig, options: MachineOptions): 
  * @throws LocalgradError if rank 0 refuses this machine, or if the run fails on any machine
  */
 export async function serveRun(config: RunConfig, options: MachineOptions): Promise<void> {
+  rejectUnknownKeys('serveRun', options, optionNames);
   const { member, security, limits, names, signal, onProgress } = options;
   const project = names?.project;
   await serveWorker({

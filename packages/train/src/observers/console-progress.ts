@@ -1,3 +1,4 @@
+import { rejectUnknownKeys } from '@localgrad/core';
 import type { EvaluationSet } from '../evaluation-records.js';
 import type {
   EpochEndEvent,
@@ -33,6 +34,7 @@ export interface ConsoleProgressOptions {
 
 /** Shows a progress bar with the remaining time on a terminal; writes one plain line per epoch elsewhere. */
 export function consoleProgress(stream: ProgressStream, options: ConsoleProgressOptions = {}): Observer {
+  rejectUnknownKeys('consoleProgress', options, ['label', 'interval', 'now']);
   const { label = '', interval = 100, now = () => performance.now() } = options;
   const isTerminal = stream.isTTY === true;
   const prefix = label === '' ? '' : `${label}  `;

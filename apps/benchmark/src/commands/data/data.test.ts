@@ -71,6 +71,8 @@ describe('localgrad data', () => {
     const offline = await data('fetch', 'cifar10', '--offline');
     expect(offline.exitCode).toBe(1);
     expect(offline.stderr).toMatch(/cifar-10-binary\.tar\.gz was not found, and --offline/);
+    const asJson = await data('fetch', 'cifar10', '--offline', '--json');
+    expect(JSON.parse(asJson.stdout).error.message).toMatch(/cifar-10-binary\.tar\.gz was not found, and --offline/);
     const from = await data('fetch', 'cifar10', '--from-dir', photos);
     expect(from.stderr).toContain(`${join(photos, 'cifar-10-binary.tar.gz')} was not found`);
   });

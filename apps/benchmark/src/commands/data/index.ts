@@ -13,6 +13,7 @@ interface FetchFlags {
   readonly fromDir?: string;
   readonly offline: boolean;
   readonly extra: boolean;
+  readonly json?: boolean;
 }
 
 export function registerData(program: Command, terminal: Terminal, present: Presenter): void {
@@ -41,7 +42,7 @@ export function registerData(program: Command, terminal: Terminal, present: Pres
       'after',
       '\nExamples:\n  localgrad data fetch cifar10\n  localgrad data fetch svhn --from-dir ~/Downloads',
     )
-    .action(async (name: string, { extra, ...flags }: FetchFlags) => {
+    .action(async (name: string, { extra, json: _, ...flags }: FetchFlags) => {
       const progress = progressLine(terminal);
       const signal = terminal.signal === undefined ? {} : { signal: terminal.signal };
       const fetching = { ...flags, ...signal, optional: extra, onProgress: progress.show };

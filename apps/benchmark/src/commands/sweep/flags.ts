@@ -11,6 +11,7 @@ export interface SweepFlags {
   readonly threads?: number;
   readonly measure: boolean;
   readonly retryFailed?: boolean;
+  readonly json?: boolean;
 }
 
 /** Resources of a job, for all schedulers. */
@@ -31,7 +32,7 @@ export interface SlurmFlags extends JobFlags {
   readonly dryRun?: boolean;
 }
 
-export interface ManifestFlags extends JobFlags, Pick<SweepFlags, 'folder' | 'set' | 'only'> {
+export interface ManifestFlags extends JobFlags, Pick<SweepFlags, 'folder' | 'set' | 'only' | 'json'> {
   readonly kind: 'kubernetes' | 'shell';
   readonly image?: string;
   readonly volumeClaim?: string;

@@ -69,7 +69,7 @@ async function status(path: string, set: readonly string[] | undefined, terminal
   return { ...reportOf(await summarizeSweep(sweep, found), sweep), tasks: found.tasks };
 }
 
-async function manifest(file: string, { kind, only, ...flags }: ManifestFlags) {
+async function manifest(file: string, { kind, only, json: _, ...flags }: ManifestFlags) {
   const { folder, set, image, volumeClaim, mountPath, queue, ...job } = flags;
   const place = placeOf(file, { ...(folder === undefined ? {} : { folder }), ...(set === undefined ? {} : { set }) });
   const text =
@@ -110,8 +110,11 @@ export function registerSweep(program: Command, terminal: Terminal, present: Pre
     (file: string, flags: SweepFlags & SlurmFlags) => {
       refuseForeignFlags(flags.executor, flags);
       if (flags.executor !== 'slurm') return present(() => run(file, flags, terminal), renderSweep);
-      const { slurm: extra, ...rest } = flags;
-      return present(() => submitSweep({ ...rest, ...placeOf(file, flags), extra }), renderSubmission);
+      const { slurm: extra, executor: _, set: __, json: ___, ...rest } = flags;
+      return present(
+        () => submitSweep({ ...rest, ...placeOf(file, flags), onProblem: (text) => warn(terminal, text), extra }),
+        renderSubmission,
+      );
     },
   );
   addManifestFlags(

@@ -78,7 +78,7 @@ export function renderSubmission({
   return [sent, ...rest, `status    localgrad sweep status ${name}`, `report    localgrad report ${name}`].join('\n');
 }
 
-export function renderPlan({ rows, runs, finished, predictedSeconds, basis }: SweepPlan): string {
+export function renderPlan({ rows, runs, finished, stopped, failed, predictedSeconds, basis }: SweepPlan): string {
   const table = textTable(
     ['condition', 'runs', 'finished', 'units of work', 'predicted peak', 'predicted time per run'],
     rows.map((row) => [
@@ -94,5 +94,10 @@ export function renderPlan({ rows, runs, finished, predictedSeconds, basis }: Sw
     predictedSeconds === null
       ? 'time: not predicted (--no-measure)'
       : `about ${formatSeconds(predictedSeconds)} of training steps left, one run after the other (from ${basis}), plus evaluation`;
-  return `${table}\n${runs} runs, ${finished} finished\n${time}`;
+  const ended = [
+    `${runs} runs, ${finished} finished`,
+    ...(stopped === 0 ? [] : [`${stopped} stopped early`]),
+    ...(failed === 0 ? [] : [`${failed} failed (--retry-failed)`]),
+  ];
+  return `${table}\n${ended.join(', ')}\n${time}`;
 }
