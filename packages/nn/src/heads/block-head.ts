@@ -67,7 +67,7 @@ export function blockHead({ name, blocks, loss }: BlockHeadOptions): Head {
     const { output } = body.forward(h, evaluationMode);
     const { loss: value, cotangent } = loss.evaluate(output, targets, 1);
     cotangent.dispose();
-    const metrics = new Map<string, Tensor>([['loss', value], ...(loss.metrics?.(output, targets) ?? [])]);
+    const metrics = new Map<string, Tensor>([['loss', value], ...(loss.metrics?.(output, targets, value) ?? [])]);
     output.dispose();
     return metrics;
   };
