@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isFolderPath } from '@localgrad/image-data';
 import { evaluateRun, explain, type RunConfig, runConfigSchema } from '@localgrad/runs';
 import { train, trainOrRefuse, trainPart } from './train.js';
 
@@ -31,8 +32,11 @@ export async function checkRun(
     // Other kernels have temporaries of their own, and `explain` predicts for those of wasm (docs/memory.md).
     if (config.backend === 'wasm') {
       checkPeak(summary.cost.predictedPeakBytes, summary.peakBytes);
-      const side = Number(config.resize);
-      const { totals } = await explain({ ...config, image: [side, side, 1], classes: 10 });
+      const [height, width] = [config.resize ?? 28].flat();
+      // Folders contain color images with label maps of three classes; the data set with a name is Fashion-MNIST.
+      const [channels, classes] = isFolderPath(config.dataset) ? [3, 3] : [1, 10];
+      const image = [height ?? 28, width ?? height ?? 28, channels] as const;
+      const { totals } = await explain({ ...config, image, classes });
       expectSame('Peak that explain predicts', totals.predictedPeakBytes, summary.cost.predictedPeakBytes);
     }
     const evaluation = await evaluateRun({ folder, checkpoint: 'last' });

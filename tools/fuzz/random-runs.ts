@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, expect, it } from 'vitest';
-import { runConfigs } from './run-configs.js';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { writeLabelMaps } from './label-map-folder.js';
+import { labelMapConfigs, runConfigs } from './run-configs.js';
 
 /** Number of random configs. */
 export const numRuns = Number(process.env.LOCALGRAD_FUZZ_INPUTS ?? 4);
@@ -23,12 +24,15 @@ export function testRandomRuns<Given>(
   check: (config: Readonly<Record<string, unknown>>, given: Given, folder: string) => Promise<string>,
 ): void {
   const folder = mkdtempSync(join(tmpdir(), 'localgrad-fuzz-'));
+  const maps = join(folder, 'label-maps');
+  beforeAll(() => writeLabelMaps(maps));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const configs = fc.oneof({ weight: 4, arbitrary: runConfigs }, { weight: 1, arbitrary: labelMapConfigs(maps) });
 
   it(title, async () => {
     const outcomes = new Map<string, number>();
     await fc.assert(
-      fc.asyncProperty(runConfigs, given, async (config, own) => {
+      fc.asyncProperty(configs, given, async (config, own) => {
         const outcome = await check(config, own, folder);
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
       }),

@@ -208,6 +208,43 @@ function late(method: string): fc.Arbitrary<Readonly<Record<string, unknown>>> {
     }));
 }
 
+const training = fc.record({
+  trainImages: integers(20, 60),
+  epochs: integers(1, 3),
+  batch: integers(4, 20),
+  learningRate: numbers(0.001, 0.05),
+  seed: integers(1, 9),
+});
+
+const mapMethods = texts(
+  'backprop',
+  'greedy',
+  'dgl(head: infopro-segmentation)',
+  'dgl(head: mmsegmentation-fcn)',
+  'infopro(head: infopro-segmentation, decoder: segmentation)',
+);
+
+/** The same for images with label maps. @param dataset their folder; of three classes */
+export function labelMapConfigs(dataset: string): fc.Arbitrary<Readonly<Record<string, unknown>>> {
+  return fc
+    .tuple(
+      fc.record({
+        dataset: fc.constant(dataset),
+        backbone: texts(
+          'fcn-resnet18(width: 4, layers: [1, 1, 1, 1])',
+          'deeplabv3-resnet50(width: 4, layers: [1, 1, 1, 1])',
+        ),
+        resize: fc.constantFrom(16, 24, [16, 24]),
+        method: fc.oneof(mapMethods, ...decorated(mapMethods)),
+      }),
+      cuts,
+      settings,
+      some({ pipeline: texts('cityscapes'), decode: texts('during', 'before') }),
+      training,
+    )
+    .map((options) => Object.assign({ testImages: 20 }, ...options));
+}
+
 /** What a user may ask for: networks and data small enough for a second of training. Many are refused, with a reason. */
 export const runConfigs: fc.Arbitrary<Readonly<Record<string, unknown>>> = fc
   .tuple(
@@ -215,12 +252,6 @@ export const runConfigs: fc.Arbitrary<Readonly<Record<string, unknown>>> = fc
     method.chain((name) => late(name).map((given) => ({ method: name, ...given }))),
     cuts,
     settings,
-    fc.record({
-      trainImages: integers(20, 60),
-      epochs: integers(1, 3),
-      batch: integers(4, 20),
-      learningRate: numbers(0.001, 0.05),
-      seed: integers(1, 9),
-    }),
+    training,
   )
   .map((parts) => Object.assign({ testImages: 20 }, ...parts));

@@ -41,6 +41,17 @@ const possible = fc.integer({ min: 1, max: 20 }).chain((body) =>
 );
 
 describe('resolvePartition', () => {
+  it('makes one module of a single block', () => {
+    const single = resnet32.slice(0, 1);
+    for (const stemModule of ['merged', 'own'] as const) {
+      for (const strategy of ['even', 'balanced-memory'] as const) {
+        expect(resolvePartition(single, { modules: 1, stemModule, strategy })).toEqual([1]);
+      }
+      expect(() => resolvePartition(single, { modules: 2, stemModule })).toThrow(/into 2 modules; allowed: 1\.$/);
+    }
+    expect(resolvePartition(single, { modules: 1 })).toEqual([1]);
+  });
+
   it.each([
     [1, [16]],
     [2, [8, 8]],
@@ -157,13 +168,6 @@ describe('resolvePartition', () => {
     );
     expect(() => resolvePartition(resnet32, { modules: 17 })).toThrow(/allowed: 1 to 15, or 16 with the stem/);
     expect(() => resolvePartition(resnet32, { modules: 1, stemModule: 'own' })).toThrow(/allowed: 2 to 16\./);
-    const stem = resnet32.slice(0, 1);
-    expect(() => resolvePartition(stem, { modules: 2 })).toThrow(
-      /; allowed: 1 with the stem as a module of its own\.$/,
-    );
-    expect(() => resolvePartition(stem, { modules: 2, stemModule: 'own' })).toThrow(
-      /; allowed: no number: the network/,
-    );
     expect(() => resolvePartition(resnet32, { modules: 16, stemModule: 'merged' })).toThrow(/allowed: 1 to 15/);
   });
 

@@ -69,11 +69,13 @@ export function resolvePartition(
   if (stemModule !== 'own' && stemModule !== 'merged') {
     throw new LocalgradError('invalid-option', `stemModule is '${String(stemModule)}'; allowed: merged, own.`);
   }
-  const [least, most] = stemModule === 'own' ? [2, body + 1] : [1, body];
+  // A network of a single block, such as an imported model, is one module.
+  if (blocks.length === 1 && modules === 1) return [1];
+  const [least, most] = blocks.length === 1 ? [1, 1] : stemModule === 'own' ? [2, body + 1] : [1, body];
   if (!Number.isInteger(modules) || modules < least || modules > most) {
     const range = most < least ? [] : [most === least ? `${least}` : `${least} to ${most}`];
-    const own = stemModule === 'merged' ? [`${body + 1} with the stem as a module of its own`] : [];
-    const allowed = [...range, ...own].join(', or ') || 'no number: the network is a stem alone';
+    const own = stemModule === 'merged' && body > 0 ? [`${body + 1} with the stem as a module of its own`] : [];
+    const allowed = [...range, ...own].join(', or ');
     throw new LocalgradError(
       'invalid-option',
       `Cannot split ${body} blocks and a stem (${stemModule}) into ${modules} modules; allowed: ${allowed}.`,

@@ -1,4 +1,4 @@
-import { LocalgradError, rejectUnknownKeys, requireOption, type Shape3, type Targets } from '@localgrad/core';
+import { rejectUnknownKeys, requireOption, type Shape3, type Targets } from '@localgrad/core';
 import { createRandom } from '@localgrad/nn/random';
 import * as tf from '@tensorflow/tfjs';
 import { type Augmentation, augment, checkAugmentation } from './augmentation.js';
@@ -6,7 +6,7 @@ import { checkDataset, valuesPerSample } from './check-dataset.js';
 import { type Cutout, checkCutout, erase, erasedRectangle } from './cutout.js';
 import { createLike, type ImageDataset, pickSamples, type SampleValues } from './dataset.js';
 import { createSampleOrder, type SampleOrderOptions, sampleOrderOptions } from './sample-order.js';
-import { checkNormalization, measureNormalization, type Normalization } from './transforms.js';
+import { checkNormalization, measuredNormalization, type Normalization } from './transforms.js';
 
 /** The seed is that of order and augmentation. */
 export interface BatchOptions extends SampleOrderOptions {
@@ -54,19 +54,6 @@ export interface Batches {
   epoch(epoch: number, fromSample?: number): Iterable<DataBatch>;
   /** An endless stream of epochs, starting at a position. */
   stream(from?: BatchPosition): Iterable<DataBatch>;
-}
-
-function measuredNormalization(dataset: ImageDataset): Normalization {
-  const measured = measureNormalization(dataset);
-  const constant = measured.deviation.findIndex((value) => !(value > 0));
-  if (constant < 0) return measured;
-  const { name } = dataset;
-  throw new LocalgradError(
-    'invalid-data',
-    `Data set '${name}': channel ${constant} has the same value in every image, so its deviation is 0 and it cannot be ` +
-      "normalized. Remove the channel, or pass 'normalization' with a positive deviation.",
-    { name, channel: constant },
-  );
 }
 
 /** @throws LocalgradError `invalid-option`, `invalid-data` (inconsistent images, labels and size, or a constant channel) */

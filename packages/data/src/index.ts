@@ -45,6 +45,7 @@ export type { FetchedFile, FetchOptions, FetchReport } from './store/fetch-datas
 export { type DatasetSource, datasetSource, datasetSources, type SourceFile } from './store/sources.js';
 export {
   checkNormalization,
+  measuredNormalization,
   measureNormalization,
   type Normalization,
   normalizations,

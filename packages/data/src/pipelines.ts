@@ -3,7 +3,7 @@ import { type Augmentation, augmentations } from './augmentation.js';
 import { type Batches, type BatchOptions, createBatches } from './batches.js';
 import type { Cutout } from './cutout.js';
 import type { DatasetSplits } from './dataset.js';
-import { measureNormalization, type Normalization, normalizations } from './transforms.js';
+import { measuredNormalization, type Normalization, normalizations } from './transforms.js';
 
 /** Preparation of a data set's images in a publication. */
 export interface Pipeline {
@@ -85,7 +85,7 @@ export function pipelineBatches(
   const chosen = typeof pipeline === 'string' ? named(pipeline) : pipeline;
   rejectUnknownKeys('pipeline', chosen, ['source', 'augmentation', 'cutout', 'normalization']);
   const { augmentation, cutout, normalization: declared } = chosen;
-  const normalization = declared === 'measured' ? measureNormalization(train) : declared;
+  const normalization = declared === 'measured' ? measuredNormalization(train) : declared;
   const trained = { ...rest, shuffle: true, augmentation, normalization };
   return {
     train: createBatches(train, cutout === undefined ? trained : { ...trained, cutout }),

@@ -188,3 +188,21 @@ export function measureNormalization({
   });
   return { mean, deviation };
 }
+
+/**
+ * The measured normalization of a data set, with which its images can be normalized.
+ *
+ * @throws LocalgradError `invalid-data` for a channel that has the same value in every image
+ */
+export function measuredNormalization(dataset: Pick<ImageDataset, 'name' | 'images' | 'imageShape'>): Normalization {
+  const measured = measureNormalization(dataset);
+  const constant = measured.deviation.findIndex((value) => !(value > 0));
+  if (constant < 0) return measured;
+  const { name } = dataset;
+  throw new LocalgradError(
+    'invalid-data',
+    `Data set '${name}': channel ${constant} has the same value in every image, so its deviation is 0 and it cannot be ` +
+      "normalized. Remove the channel, or pass 'normalization' with a positive deviation.",
+    { name, channel: constant },
+  );
+}

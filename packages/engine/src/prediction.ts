@@ -1,4 +1,6 @@
 import { at, bytesOf, get, type Optimizer, type Parameter, rejectUnknownKeys } from '@localgrad/core';
+import type { CreateTargets } from '@localgrad/nn/cost';
+import { dispose } from '@tensorflow/tfjs';
 import { partSizes } from './accumulation.js';
 import type { CompiledPlan } from './compile.js';
 import { type DelayedLoad, predictDelayed } from './delayed-prediction.js';
@@ -204,13 +206,28 @@ export function trainedWeights(
   return [...new Set(weights)];
 }
 
-/** Bytes of the input and labels of a batch, and of its images in [0, 1] if a loss reads them. */
+/** Bytes of the input and targets of a batch, and of its images in [0, 1] if a loss reads them. */
 export function imageBytes(
-  { network, range, reads }: Pick<CompiledPlan, 'network' | 'range' | 'reads'>,
+  { network, range, reads, createTargets }: Pick<CompiledPlan, 'network' | 'range' | 'reads' | 'createTargets'>,
   batchSize: number,
 ): number {
   const images = reads.includes('images') ? bytesOf(network.imageShape, batchSize) : 0;
-  return bytesOf(shapeBetween(network, range[0] - 1), batchSize) + images + 4 * batchSize;
+  const targets = createTargets === undefined ? 4 : targetBytesOf(createTargets);
+  return bytesOf(shapeBetween(network, range[0] - 1), batchSize) + images + targets * batchSize;
+}
+
+const targetBytes = new WeakMap<CreateTargets, number>();
+
+/** Bytes of the targets of a sample, besides its images. */
+function targetBytesOf(create: CreateTargets): number {
+  const known = targetBytes.get(create);
+  if (known !== undefined) return known;
+  const { images, ...targets } = create(1);
+  const others = Object.values(targets).filter((target) => target !== undefined);
+  const bytes = sum(others.map(({ size }) => 4 * size));
+  dispose([...others, ...(images === undefined ? [] : [images])]);
+  targetBytes.set(create, bytes);
+  return bytes;
 }
 
 /** Bytes of a parameter with its optimizer state. */

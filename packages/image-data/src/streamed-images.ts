@@ -3,7 +3,7 @@ import {
   type DatasetTarget,
   type ImageDataset,
   type ImageSize,
-  measureNormalization,
+  measuredNormalization,
   type Normalization,
   requireSize,
   type SplitOptions,
@@ -120,5 +120,5 @@ export async function measureStreamed({
     return decode(await encoded.read(sample), encoded.locate(sample), rule);
   });
   for await (const { bytes } of decoded) values.set(bytes, length * position++);
-  return measureNormalization({ images: values, imageShape });
+  return measuredNormalization({ name: images.name, images: values, imageShape });
 }

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { NormStatistics } from './blocks/layer-context.js';
 import { layerGraph } from './layer-graph.js';
 import type { LayerVariable } from './layer-weights.js';
-import { after, randomize } from './models.fixture.js';
+import { after, difference, randomize } from './models.fixture.js';
 import { segmentBlock } from './segment-block.js';
 
 beforeAll(async () => {
@@ -81,6 +81,13 @@ const own: Readonly<Record<string, () => tf.LayersModel>> = {
       layers.conv2dTranspose({ name: 'a', filters: 2, kernelSize: 3, strides: 2 }),
       layers.layerNormalization({ name: 'b' }),
     ),
+  'of layer norms over channels and over other axes': () =>
+    chain(
+      [3, 3, 2],
+      layers.layerNormalization({ name: 'a', scale: false }),
+      layers.dense({ name: 'b', units: 3 }),
+      layers.layerNormalization({ name: 'c', axis: [1, 2, 3] }),
+    ),
   'of a graph with branches': branching,
   'of batch norm and dropout': () =>
     chain([3, 3, 2], layers.batchNormalization({ name: 'a' }), layers.dropout({ name: 'b', rate: 0.5 })),
@@ -124,6 +131,18 @@ describe('running statistics', () => {
     }
   });
 });
+
+it.each([{}, { epsilon: 0.1, center: false }, { scale: false }, { axis: [3] }])(
+  'layer norm with %j computes what the layer does',
+  (options) => {
+    const model = chain([3, 3, 5], layers.layerNormalization({ name: 'a', ...options }));
+    randomize(model);
+    const block = blockOf(model, createScope(1), { own: true });
+    const x = tf.randomNormal<tf.Rank.R4>([2, 3, 3, 5], 1, 2, 'float32', 3);
+    const found = block.forward(x, { training: false, statisticsUpdates: 0 }).output;
+    expect(difference(found, model.predict(x) as tf.Tensor)).toBeLessThan(1e-5);
+  },
+);
 
 describe('weights', () => {
   it('that are not trainable are frozen', () => {

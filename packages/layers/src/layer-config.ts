@@ -49,6 +49,13 @@ export class LayerConfig {
     return this.#fail(key, 'one or two numbers');
   }
 
+  /** A number, or several. */
+  numbers(key: string, fallback: number): readonly number[] {
+    const value = this.#values[key] ?? fallback;
+    if (typeof value === 'number') return [value];
+    return isNumbers(value) ? value : this.#fail(key, 'one or more numbers');
+  }
+
   /** Numbers for top and bottom, left and right. */
   sides(key: string): readonly [Pair, Pair] {
     const value = this.#values[key];

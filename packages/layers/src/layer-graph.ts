@@ -18,6 +18,8 @@ export interface LayerNode {
   readonly inputShapes: readonly (readonly number[])[];
   /** Shape of the output, without the batch. */
   readonly shape: readonly number[];
+  /** Whether layers with weights precede, so that gradients propagate through this one. */
+  readonly followsWeights: boolean;
   /** Whether the layer's softmax is left to the loss. */
   readonly omitsSoftmax?: boolean;
 }
@@ -38,6 +40,7 @@ export interface LayerGraph {
  *   layer
  */
 export function layerGraph(model: LayersModel): LayerGraph {
+  requireLayersModel(model);
   // Other than their types say, both are missing in an empty sequential model.
   const { inputs = [], outputs = [] } = model;
   if (inputs.length === 0) throw unsupported(model.name, 'it has no layers');
@@ -51,8 +54,20 @@ export function layerGraph(model: LayersModel): LayerGraph {
   }
   const input = at(inputs, 0, 'input');
   const reader = new GraphReader(model.name);
-  reader.read(at(outputs, 0, 'output'), new Map([[input.id, modelInput]]));
+  const output = reader.read(at(outputs, 0, 'output'), new Map([[input.id, modelInput]]));
+  if (output === modelInput) throw unsupported(model.name, 'it has no layers; its output is its input');
   return { model: model.name, inputShape: reader.sizesOf(input), nodes: reader.nodes };
+}
+
+/** Programs in JavaScript pass what `tf.loadGraphModel` returns, or a promise. */
+function requireLayersModel(model: unknown): void {
+  if (typeof model === 'object' && model !== null && 'getLayer' in model) return;
+  const className = (typeof model === 'object' && model?.constructor.name) || String(model);
+  throw new LocalgradError(
+    'invalid-option',
+    `The model is ${className}; allowed: a model of TensorFlow.js layers, of tf.sequential, tf.model or tf.loadLayersModel.`,
+    { found: className },
+  );
 }
 
 /** An error about a model that cannot be cut into blocks. */
@@ -141,6 +156,10 @@ class GraphReader {
       inputs,
       inputShapes: inputTensors.map((one) => this.sizesOf(one)),
       shape: this.sizesOf(tensor),
+      followsWeights: inputs.some((input) => {
+        const source = this.nodes[input];
+        return source !== undefined && (source.followsWeights || source.layer.weights.length > 0);
+      }),
     });
     return this.nodes.length - 1;
   }

@@ -253,7 +253,7 @@ export function gradientsByTape(model: tf.LayersModel, { images, labels }: Batch
 }
 
 /** Class scores of a network in evaluation mode. */
-export function scoresOf({ network: { backbone } }: LayersNetwork, images: tf.Tensor4D): tf.Tensor {
+export function scoresOf({ network: { backbone } }: Pick<LayersNetwork, 'network'>, images: tf.Tensor4D): tf.Tensor {
   let x = images.clone();
   for (const { block } of backbone.blocks) {
     const { output } = block.forward(x, evaluationMode);

@@ -31,7 +31,11 @@ export function segmentBlock(
     const inputs = at(nodes, first, 'layer').inputs.map((input) =>
       input < start ? -1 : (stepOf.get(input - start) ?? -1),
     );
-    const contexts = chain.map((index) => new LayerContext(at(nodes, index, 'layer'), scope, options));
+    const contexts = chain.map((index) => {
+      const node = at(nodes, index, 'layer');
+      // The gradient of every block's input but the first one's is needed, whatever precedes it.
+      return new LayerContext({ ...node, followsWeights: node.followsWeights || start > 0 }, scope, options);
+    });
     const [context] = contexts;
     if (context !== undefined && inputs.length > 1) {
       const read = inputs.map((input, position) => {

@@ -1,4 +1,4 @@
-import type { Targets } from '@localgrad/core';
+import type { Backbone, Targets } from '@localgrad/core';
 import type { ImageDataset } from '@localgrad/data';
 import type { CompileOptions } from '@localgrad/engine';
 import { type Rank, zeros } from '@tensorflow/tfjs';
@@ -11,10 +11,25 @@ export interface PlanImages
   readonly classes: readonly string[] | number;
 }
 
-/** Targets in the batches of a data set, for `compilePlan`; nothing is known of them without labels and targets. */
-export function targetsOf(images: PlanImages): Pick<CompileOptions, 'targets' | 'createTargets'> {
+/**
+ * Targets in the batches of a data set, for `compilePlan`. Where nothing is known of the data set, they are what the backbone needs:
+ * label maps, or labels.
+ */
+export function targetsOf(
+  images: PlanImages,
+  { classifier }: Pick<Backbone, 'classifier'>,
+): Pick<CompileOptions, 'targets' | 'createTargets'> {
   const { imageShape, labels, targets: named } = images;
-  if (labels === undefined) return {};
+  if (labels === undefined) {
+    if (classifier.reads?.includes('masks') !== true) return {};
+    const [height, width] = imageShape;
+    return {
+      createTargets: (batchSize) => ({
+        images: zeros<Rank.R4>([batchSize, ...imageShape]),
+        masks: zeros([batchSize, height, width], 'int32'),
+      }),
+    };
+  }
   const hasLabels = labels.length > 0;
   // Batches contain plain images where a loss reads them.
   const targets = ['images', ...(hasLabels ? ['labels'] : []), ...Object.keys(named ?? {})];

@@ -135,7 +135,7 @@ async function buildPlanOf(
         ? undefined
         : await loadInitialWeights(network, scope.all().values(), initialWeights, { part });
     const gradientDelay = gradientDelayOf(config);
-    const options = { scope, memory, labelSmoothing, delay, gradientDelay, ...targetsOf(images) };
+    const options = { scope, memory, labelSmoothing, delay, gradientDelay, ...targetsOf(images, created) };
     const compiled = compilePlan(network, method.plan(network), options);
     const asynchrony = withOptimizer(config, catalog, (optimizer) => asynchronyOf(config, compiled, optimizer));
     const choices = {
@@ -171,7 +171,7 @@ function cutsOf(backbone: Backbone, { config, method, images, catalog }: CutSett
   }
   const { batch, accumulate } = { ...runDefaults, ...config };
   return withOptimizer(config, catalog, (optimizer) => {
-    const trials = new TrialPlans({ backbone, method, batch, accumulate, optimizer, ...targetsOf(images) });
+    const trials = new TrialPlans({ backbone, method, batch, accumulate, optimizer, ...targetsOf(images, backbone) });
     if (memoryBudget !== undefined) {
       checkAlone(config);
       const budget = chooseWithinBudget(trials, budgetBytesOf(memoryBudget), formatBytes);

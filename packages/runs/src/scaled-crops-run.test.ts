@@ -5,6 +5,7 @@ import { type BackendHandle, selectBackend } from '@localgrad/backends';
 import { encodePng } from '@localgrad/data';
 import type { TrainingEvent } from '@localgrad/train';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildPlan } from './build-plan.js';
 import { type RunConfigInput, runConfigSchema } from './config/run-config.js';
 import { executeRun } from './execute-run.js';
 import { loadData } from './load-data.js';
@@ -17,7 +18,7 @@ let folder = '';
 
 async function writePair(part: string, index: number): Promise<void> {
   const values = Uint8Array.from({ length: height * width }, (_, at) => (((at % width) + 3 * index) % 7 < 3 ? 1 : 0));
-  const colors = Uint8Array.from([...values].flatMap((value) => [60 + 90 * value, 200 - 11 * index, 30]));
+  const colors = Uint8Array.from([...values].flatMap((value) => [60 + 90 * value, 200 - 11 * index, 30 + index]));
   for (const [kind, bytes, channels] of [
     ['images', colors, 3],
     ['masks', values, 1],
@@ -117,3 +118,37 @@ describe('the pipeline of Cityscapes', () => {
     expect(results[2]).toEqual(results[0]);
   }, 60_000);
 });
+
+it('the predicted memory of a batch contains its label maps, with and without the data set', async () => {
+  const config = configOf({ pipeline: undefined, method: 'backprop', resize: [16, 20], batch: 4 });
+  const data = await loadData(config);
+  for (const images of [data.train, { imageShape: [16, 20, 3], classes: 2 } as const]) {
+    const { compiled, dispose } = await buildPlan(config, images);
+    // Three channels and a class of each pixel.
+    expect(compiled.predict(4).batchBytes).toBe(4 * (3 + 1) * 16 * 20 * Float32Array.BYTES_PER_ELEMENT);
+    dispose();
+  }
+});
+
+it.each(['before', 'during'] as const)(
+  'a channel without contrast is rejected, decoded %s training',
+  async (decode) => {
+    const gray = join(folder, `gray-${decode}`);
+    for (const part of ['train', 'test']) {
+      for (const [kind, channels] of [
+        ['images', 3],
+        ['masks', 1],
+      ] as const) {
+        mkdirSync(join(gray, kind, part), { recursive: true });
+        const file = await encodePng({ height, width, channels, bytes: new Uint8Array(height * width * channels) });
+        for (const index of [0, 1]) writeFileSync(join(gray, kind, part, `${index}.png`), file);
+      }
+    }
+    writeFileSync(join(gray, 'classes.txt'), 'ground\nstripe\n');
+    const config = configOf({ dataset: gray, pipeline: undefined, resize: [16, 20], decode });
+    const result = executeRun({ config, folder: join(folder, `gray-run-${decode}`), resume: 'auto', backend });
+    await expect(result).rejects.toThrow(
+      /gray-.*': channel 0 has the same value in every image, so its deviation is 0/,
+    );
+  },
+);

@@ -25,7 +25,11 @@ function geometryOf(context: LayerContext): Geometry {
   const stride = config.pair('strides', 1);
   const dilation = dilationOf(context, stride);
   const reach: Pair = [(kernelSize[0] - 1) * dilation[0] + 1, (kernelSize[1] - 1) * dilation[1] + 1];
-  const zeros = config.text('padding', 'valid') === 'same' ? samePadding(inputShape, reach, stride) : noPadding;
+  const kind = config.text('padding', 'valid');
+  if (kind !== 'same' && kind !== 'valid') {
+    throw context.unsupported(`has padding '${kind}', which TensorFlow.js does not run; allowed: valid, same`);
+  }
+  const zeros = kind === 'same' ? samePadding(inputShape, reach, stride) : noPadding;
   const geometry = { kernelSize, stride, dilation };
   if (isSymmetric(zeros)) return { before: [], inputShape, padding: [zeros.top, zeros.left], ...geometry };
   const padded = zeroPadding(`${name}_padding`, inputShape, zeros);

@@ -1,7 +1,8 @@
-import { at, type Shape3, sameShape } from '@localgrad/core';
-import { addN, concat, engine, type Rank, reshape, slice, type Tensor4D, tidy } from '@tensorflow/tfjs';
+import { at, callOwn, type Shape3, sameShape } from '@localgrad/core';
+import { addN, concat, engine, type Rank, reshape, slice, type Tensor4D, tidy, zeros } from '@tensorflow/tfjs';
 import type { LayerContext } from './layer-context.js';
 import { requirePure } from './pure-layer.js';
+import { requireGradient } from './require-gradient.js';
 import { runLayer } from './tape-layer.js';
 
 /** Combines several feature maps into one. */
@@ -73,17 +74,24 @@ function onTape(context: LayerContext, outputShape: Shape3): Join {
   const { node, name } = context;
   const run = (inputs: readonly Tensor4D[]) =>
     runLayer({ ...node, name, inputs, outputShape, weights: [], training: true });
+  const gradientsOf = (inputs: readonly Tensor4D[], dy: Tensor4D) => {
+    // Distinct handles, so that a map that is read twice has two cotangents.
+    const own = inputs.map((input) => input.clone());
+    const { grads } = engine().gradients(() => run(own), own, dy);
+    return inputs.map(({ shape }, index) => reshape<Rank.R4>(at(grads, index, 'cotangent'), shape));
+  };
+  if (node.followsWeights) {
+    requireGradient(context, () => {
+      const inputs = node.inputShapes.map((shape) => zeros<Rank.R4>([1, ...context.mapOf(shape)]));
+      gradientsOf(inputs, zeros([1, ...outputShape]));
+    });
+  }
   return {
     name,
     outputShape,
     join: (inputs) => tidy(() => run(inputs)),
     split: (dy, inputs) => {
-      const cotangents = tidy(() => {
-        // Distinct handles, so that a map that is read twice has two cotangents.
-        const own = inputs.map((input) => input.clone());
-        const { grads } = engine().gradients(() => run(own), own, dy);
-        return inputs.map(({ shape }, index) => reshape<Rank.R4>(at(grads, index, 'cotangent'), shape));
-      });
+      const cotangents = callOwn(`The gradient of layer '${name}'`, () => tidy(() => gradientsOf(inputs, dy)));
       dy.dispose();
       return cotangents;
     },

@@ -1,7 +1,7 @@
 import type { Block } from '@localgrad/core';
 import { activationBlocks, boundedRelu } from './activations.js';
 import { convolutionBlocks, depthwiseBlocks, separableBlocks } from './convolution.js';
-import { batchNormBlocks, denseBlocks, dropoutBlocks } from './dense.js';
+import { batchNormBlocks, denseBlocks, dropoutBlocks, layerNormBlocks } from './dense.js';
 import type { LayerBlocks, LayerContext } from './layer-context.js';
 import { globalPoolingBlocks, poolingBlocks } from './pooling.js';
 import { reshapeBlocks, zeroPaddingBlocks } from './shapes.js';
@@ -14,6 +14,7 @@ const ownBlocks: Readonly<Record<string, LayerBlocks>> = {
   SeparableConv2D: separableBlocks,
   Dense: denseBlocks,
   BatchNormalization: batchNormBlocks,
+  LayerNormalization: layerNormBlocks,
   Dropout: dropoutBlocks,
   MaxPooling2D: poolingBlocks('max'),
   AveragePooling2D: poolingBlocks('average'),
@@ -23,7 +24,7 @@ const ownBlocks: Readonly<Record<string, LayerBlocks>> = {
   Reshape: reshapeBlocks,
   ZeroPadding2D: zeroPaddingBlocks,
   ReLU: reluBlocks,
-  Softmax: (context) => (context.node.omitsSoftmax ? [] : [layerOnTape(context)]),
+  Softmax: softmaxBlocks,
   Activation: (context) =>
     context.node.omitsSoftmax
       ? []
@@ -36,10 +37,24 @@ export function layerBlocks(context: LayerContext): Block[] {
   return ownBlocks[context.config.className]?.(context) ?? [layerOnTape(context)];
 }
 
+/** Softmax over the last axis, unless the loss contains it. */
+function softmaxBlocks(context: LayerContext): Block[] {
+  const { config, node } = context;
+  const axis = config.number('axis', -1);
+  if (axis !== -1 && axis !== node.shape.length) {
+    throw context.unsupported(`has the axis ${axis}, which TensorFlow.js does not run; allowed: −1, the last one`);
+  }
+  return node.omitsSoftmax ? [] : [layerOnTape(context)];
+}
+
 /** ReLU with an optional upper bound. */
 function reluBlocks(context: LayerContext): Block[] {
   const { name, config, inputShape } = context;
-  if (config.has('maxValue')) return [boundedRelu(name, inputShape, config.number('maxValue'))];
+  if (config.has('maxValue')) {
+    const bound = config.number('maxValue');
+    if (!(bound >= 0)) throw context.unsupported(`has the maxValue ${bound}; allowed: numbers ≥ 0`);
+    return [boundedRelu(name, inputShape, bound)];
+  }
   return activationBlocks(context, 'relu', name, inputShape);
 }
 

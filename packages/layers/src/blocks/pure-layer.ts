@@ -27,7 +27,9 @@ export function requirePure(context: LayerContext): void {
 
 /** A layer and those that it wraps. */
 function withInner(layer: Layer): Layer[] {
-  const inner = Object.values(layer).filter((value): value is Layer => value instanceof layers.Layer);
+  const inner = Object.values(layer)
+    .flat()
+    .filter((value): value is Layer => value instanceof layers.Layer);
   return [layer, ...inner.flatMap(withInner)];
 }
 

@@ -1,15 +1,16 @@
-import { type Block, LocalgradError, type Shape3 } from '@localgrad/core';
+import { type Block, LocalgradError, type Shape3, trainingMode } from '@localgrad/core';
 import { tapeBlock } from '@localgrad/nn/tape';
-import { type Rank, reshape, type Tensor, type Tensor4D } from '@tensorflow/tfjs';
+import { type Rank, reshape, type Tensor, type Tensor4D, zeros } from '@tensorflow/tfjs';
 import type { Layer } from '../layer-graph.js';
 import type { LayerContext } from './layer-context.js';
 import { requirePure } from './pure-layer.js';
+import { requireGradient } from './require-gradient.js';
 
 /** A layer differentiated by the tape; the forward pass runs the layer's own code. */
 export function layerOnTape(context: LayerContext): Block {
   requirePure(context);
   const { node, name, inputShape, outputShape } = context;
-  return tapeBlock({
+  const block = tapeBlock({
     name,
     inputShape,
     outputShape,
@@ -17,6 +18,13 @@ export function layerOnTape(context: LayerContext): Block {
     fn: (x, values, { mode }) =>
       runLayer({ ...node, outputShape, inputs: [x], weights: values, training: mode.training }),
   });
+  requireGradient(context, () => {
+    const x = zeros<Rank.R4>([1, ...inputShape]);
+    const pass = block.forward(x, trainingMode);
+    const dy = zeros<Rank.R4>([1, ...outputShape]);
+    block.vjp(pass, dy, { input: node.followsWeights, parameters: true, release: true });
+  });
+  return block;
 }
 
 interface LayerRun {

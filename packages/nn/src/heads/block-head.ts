@@ -70,7 +70,7 @@ export function blockHead(options: BlockHeadOptions): Head {
     const { output } = body.forward(h, evaluationMode);
     const { loss: value, cotangent } = loss.evaluate(output, targets, 1);
     cotangent.dispose();
-    const metrics = new Map<string, Tensor>([['loss', value], ...(loss.metrics?.(output, targets) ?? [])]);
+    const metrics = new Map<string, Tensor>([['loss', value], ...(loss.metrics?.(output, targets, value) ?? [])]);
     output.dispose();
     return metrics;
   };

@@ -79,7 +79,7 @@ export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
     evaluate: (h, targets, request) => evaluateTerms(terms, h, targets, request),
     measure: (h, targets) => measureTerms(terms, predictor, h, targets),
     ...(predict === undefined ? {} : { predict: (h) => predict.call(predictor, h) }),
-    ...(summarize === undefined ? {} : { summarize: (counts) => summarize.call(predictor, counts) }),
+    ...(summarize === undefined ? {} : { summarize: (counts) => metricsOf(summarize.call(predictor, counts)) }),
     ...choiceOf(predictor),
   };
 }
@@ -132,6 +132,11 @@ function measureTerms(
   const metrics = new Map(predictor?.measure?.(h, targets));
   metrics.get('loss')?.dispose();
   return metrics.set('loss', loss);
+}
+
+/** Without the predictor's own loss, which is one of several. */
+function metricsOf({ loss: _, ...metrics }: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return metrics;
 }
 
 function evaluatePeakBytes(terms: readonly HeadTerm[], batchSize: number): number {

@@ -10,13 +10,16 @@ import {
 import { registerTrainingKernels, stockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { relu } from '../blocks/index.js';
 import { parallelSum } from '../blocks/parallel-sum.js';
 import { basicBlock } from '../blocks/residual-blocks.js';
 import { headCostOf } from '../cost/cost-of.js';
+import { pixelCrossEntropy } from '../losses/pixel-cross-entropy.js';
 import { createRandom } from '../random/random.js';
 import { createScope } from '../random/scope.js';
 import { perturb, randomTensor } from '../testing/check-block.js';
 import { LiveBytes } from '../testing/live-bytes.js';
+import { blockHead } from './block-head.js';
 import { chainedHead } from './chained-head.js';
 import { combinedHead } from './combined-head.js';
 import { pixelDecoder } from './decoder.js';
@@ -198,3 +201,22 @@ it('composed heads read the targets of their parts, and report their own loss wi
 });
 
 const request = (mode: HeadRequest['mode']): HeadRequest => ({ mode, weight: 1, input: true, clock: startOfTraining });
+
+it('combinedHead reports the sum of its losses for label maps, not the one of its prediction', () => {
+  const inputShape = [2, 2, 3] as const;
+  const mapHead = (name: string) => blockHead({ name, blocks: [relu(name, inputShape)], loss: pixelCrossEntropy() });
+  const single = mapHead('first');
+  const head = combinedHead('both', [
+    { name: 'first', weight: 1, head: single },
+    { name: 'second', weight: 2, head: mapHead('second') },
+  ]);
+  const h = tf.ones<tf.Rank.R4>([1, ...inputShape]);
+  const targets = { masks: tf.zeros<tf.Rank.R3>([1, 2, 2], 'int32') };
+  const measured = head.measure?.(h, targets) ?? new Map();
+  const counts = new Map(
+    [...measured].filter(([, { rank }]) => rank > 0).map(([name, sum]) => [name, Float64Array.from(sum.dataSync())]),
+  );
+  expect(single.summarize?.(counts)).toEqual({ loss: expect.closeTo(Math.log(3), 5), ...head.summarize?.(counts) });
+  expect(head.summarize?.(counts)).toEqual({ accuracy: 1, meanAccuracy: 1, meanIoU: 1 });
+  expect(measured.get('loss')?.dataSync()[0]).toBeCloseTo(3 * Math.log(3), 5);
+});

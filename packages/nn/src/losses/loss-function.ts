@@ -30,9 +30,9 @@ export interface LossFunction {
   evaluate(output: Tensor4D, targets: Targets, weight: number, options?: LossOptions): LossResult;
   /**
    * Measurements besides the loss, as those of `Head.measure`: metrics averaged over the batch as scalars, counts as tensors
-   * of one axis or more. Owned by the caller. @param output borrowed
+   * of one axis or more. Owned by the caller. @param output borrowed @param loss what `evaluate` returned; borrowed
    */
-  metrics?(output: Tensor4D, targets: Targets): ReadonlyMap<string, Tensor>;
+  metrics?(output: Tensor4D, targets: Targets, loss: Scalar): ReadonlyMap<string, Tensor>;
   /**
    * The loss and the measurements of `metrics`, from probabilities in place of scores, as `Head.measureProbabilities`.
    *

@@ -335,9 +335,13 @@ describe('measureProbabilities of pixelCrossEntropy', () => {
     const probabilities = tf.softmax<tf.Tensor4D>(scores);
     const before = tf.memory().numTensors;
     const measured = tested.measureProbabilities?.(probabilities, given) ?? new Map();
-    expect(tf.memory().numTensors).toBe(before + 2);
+    expect(tf.memory().numTensors).toBe(before + 3);
     expect(measured.get('loss')?.dataSync()[0]).toBeCloseTo(expected, 5);
-    expect(measured.get('confusion')?.dataSync()).toEqual(tested.metrics?.(scores, given).get('confusion')?.dataSync());
+    const counts = tested.metrics?.(scores, given, tf.scalar(expected)) ?? new Map();
+    expect(measured.get('confusion')?.dataSync()).toEqual(counts.get('confusion')?.dataSync());
+    const [total = 0, pixels = 0] = measured.get('lossSum')?.dataSync() ?? [];
+    expect(total / pixels).toBeCloseTo(expected, 5);
+    expect(counts.get('lossSum')?.dataSync()[0]).toBeCloseTo(total, 4);
   });
 
   it('is finite for impossible labels, and 0 without labels', () => {
@@ -362,7 +366,7 @@ describe('measureProbabilities of pixelCrossEntropy', () => {
     const given = { masks: tf.tensor3d(labels, [1, 1, pixels], 'int32') };
     const before = tf.memory().numTensors;
     const measured = pixelCrossEntropy().measureProbabilities?.(probabilities, given) ?? new Map();
-    expect(tf.memory().numTensors).toBe(before + 2);
+    expect(tf.memory().numTensors).toBe(before + 3);
     const count = (label: number) => labels.filter((one) => one === label).length;
     expect([...(measured.get('confusion')?.dataSync() ?? [])]).toEqual([count(0), 0, count(1), 0]);
     const total = -Math.log(0.75) * count(0) - Math.log(0.25) * count(1);

@@ -23,6 +23,7 @@ import {
   type Rank,
   reshape,
   type Scalar,
+  scalar,
   stack,
   sum,
   type Tensor,
@@ -52,8 +53,8 @@ const lossName = 'pixelCrossEntropy';
 const reader = `loss '${lossName}'`;
 
 /**
- * Mean cross-entropy over samples and pixels, for dense prediction. Metrics: `accuracy`, `meanAccuracy` and `meanIoU` over all
- * pixels of an evaluation (`confusionMetrics`); the main one is `meanIoU`.
+ * Mean cross-entropy over samples and pixels, for dense prediction. Metrics: `loss`, `accuracy`, `meanAccuracy` and `meanIoU` over
+ * all pixels of an evaluation (`confusionMetrics`), whatever its batches are; the main one is `meanIoU`.
  *
  * @throws LocalgradError `invalid-option`
  */
@@ -62,11 +63,18 @@ export function pixelCrossEntropy(options: PixelCrossEntropyOptions = {}): LossF
   const { target = 'masks', ignore = 255, over = 'labeled' } = options;
   requireOption(Number.isInteger(ignore), lossName, 'ignore', ignore, 'integers');
   requireOption(['labeled', 'all'].includes(over), lossName, 'over', over, 'labeled, all');
-  const metrics = (output: Tensor4D, targets: Targets) => {
+  const metrics = (output: Tensor4D, targets: Targets, loss: Scalar) => {
     const labels = pixelLabels(output, targets, target);
     const confusion = tidy(() => confusionCounts(asScoreRows(output), labels, ignore));
+    const lossSum = tidy(() => {
+      const pixels = over === 'all' ? scalar(labels.size) : sum<Scalar>(cast(notEqual(labels, ignore), 'float32'));
+      return stack([mul(loss, pixels), pixels]);
+    });
     labels.dispose();
-    return new Map([['confusion', confusion]]);
+    return new Map<string, Tensor>([
+      ['confusion', confusion],
+      ['lossSum', lossSum],
+    ]);
   };
   return {
     name: lossName,
@@ -83,10 +91,14 @@ export function pixelCrossEntropy(options: PixelCrossEntropyOptions = {}): LossF
       const labels = pixelLabels(probabilities, targets, target);
       const loss = tidy(() => likelihoodLoss(asScoreRows(probabilities), labels, { ignore, over }));
       labels.dispose();
-      return new Map<string, Tensor>([['loss', loss], ...metrics(probabilities, targets)]);
+      return new Map<string, Tensor>([['loss', loss], ...metrics(probabilities, targets, loss)]);
     },
     mainMetric: 'meanIoU',
-    summarize: (counts) => confusionMetrics(counts.get('confusion') ?? new Float64Array()),
+    summarize: (counts) => {
+      // Batches have different numbers of labeled pixels, so that their mean losses have no meaningful mean.
+      const [total = Number.NaN, pixels = 0] = counts.get('lossSum') ?? [];
+      return { loss: total / Math.max(pixels, 1), ...confusionMetrics(counts.get('confusion') ?? new Float64Array()) };
+    },
     peakBytes: (shape, batchSize) => {
       const pixels = batchSize * shape[0] * shape[1];
       // The scores of the labeled pixels, what replaces the others, and a byte for each score that says which; a byte for each

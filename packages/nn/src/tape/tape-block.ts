@@ -122,7 +122,10 @@ class TapeBlock implements Block {
     }
     const { input: x } = pass;
     const run = () => this.#run(x, mode).output;
-    const { value, input, gradients } = tapeGradients({ x, trained, run, dy, input: want.input });
+    const { value, input, gradients } = tapeGradients({
+      where: `tapeBlock '${this.name}'`,
+      ...{ x, trained, run, dy, input: want.input },
+    });
     dispose([value, dy]);
     return input === undefined ? { parameters: gradients } : { input, parameters: gradients };
   }
@@ -153,7 +156,7 @@ class TapeBlock implements Block {
     if (!sameShape(output.shape, [x.shape[0], ...this.outputShape])) {
       throw new LocalgradError(
         'shape-mismatch',
-        `tapeBlock '${this.name}' returned ${formatShape(output.shape.slice(1))} instead of its outputShape ${formatShape(this.outputShape)}.`,
+        `tapeBlock '${this.name}' returned ${formatShape(output.shape)} instead of ${formatShape([x.shape[0], ...this.outputShape])}: the batch and its outputShape.`,
         { block: this.name, given: output.shape, outputShape: this.outputShape },
       );
     }

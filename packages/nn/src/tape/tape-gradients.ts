@@ -1,8 +1,10 @@
-import type { Parameter } from '@localgrad/core';
+import { LocalgradError, locatedMessageOf, type Parameter } from '@localgrad/core';
 import { clone, engine, keep, type Tensor, type Tensor4D, tidy, zerosLike } from '@tensorflow/tfjs';
 import { tensorOf } from './tape-parameters.js';
 
 export interface TapeRequest<T extends Tensor> {
+  /** Kind and name of the function's owner, for errors: `tapeBlock 'attention'`. */
+  readonly where: string;
   readonly x: Tensor4D;
   readonly trained: readonly Parameter[];
   readonly run: () => T;
@@ -20,13 +22,17 @@ export interface TapeGradients<T extends Tensor> {
   readonly gradients: Map<Parameter, Tensor>;
 }
 
-/** Computes the VJP of `run` with the tape. The caller owns the results; all other tensors are disposed. */
+/**
+ * Computes the VJP of `run` with the tape. The caller owns the results; all other tensors are disposed.
+ *
+ * @throws LocalgradError `misuse` with TensorFlow.js' reason if an operation has no gradient, on this backend or any
+ */
 export function tapeGradients<T extends Tensor>(request: TapeRequest<T>): TapeGradients<T> {
-  const { x, trained, run, dy, input } = request;
+  const { x, trained, dy, input } = request;
   const sources: Tensor[] = [...(input ? [x] : []), ...trained.map(tensorOf)];
   const gradients = new Map<Parameter, Tensor>();
   const { value, found } = tidy(() => {
-    const result = engine().gradients(run, sources, dy, true);
+    const result = gradientsOf(request, sources);
     // Sources that the result does not depend on have no gradient. If the result *is* the source, its gradient is dy
     // itself.
     const own = result.grads.map((gradient: Tensor | null | undefined) => (gradient === dy ? clone(dy) : gradient));
@@ -39,6 +45,20 @@ export function tapeGradients<T extends Tensor>(request: TapeRequest<T>): TapeGr
   if (!input) return { value, gradients };
   const [own] = found;
   return { value, input: own ? (own as Tensor4D) : zerosLike(x), gradients };
+}
+
+function gradientsOf<T extends Tensor>({ where, run, dy }: TapeRequest<T>, sources: Tensor[]) {
+  try {
+    return engine().gradients(run, sources, dy, true);
+  } catch (error) {
+    if (LocalgradError.isInstance(error)) throw error;
+    throw new LocalgradError(
+      'misuse',
+      `${where}: TensorFlow.js cannot compute its gradient: ${locatedMessageOf(error)}`,
+      { where },
+      { cause: error },
+    );
+  }
 }
 
 /**

@@ -139,7 +139,7 @@ export function tapeHead(options: TapeHeadOptions): Head {
   ): HeadResult => {
     if (!mode.training || (!input && trained.length === 0)) return { loss: tidy(run), parameters: new Map() };
     const dy = scalar(weight);
-    const { value: loss, input: dx, gradients } = tapeGradients<Scalar>({ x: h, trained, run, dy, input });
+    const { value: loss, input: dx, gradients } = tapeGradients<Scalar>({ where, x: h, trained, run, dy, input });
     dy.dispose();
     return { loss, parameters: gradients, ...(dx === undefined ? {} : { input: dx }) };
   };

@@ -66,10 +66,23 @@ describe('tapeBlock', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it('reports its name for a gradient that TensorFlow.js does not have', () => {
+    const fn = (x: tf.Tensor4D) => tf.mul(x, tf.cast(tf.greater(x, 0), 'float32'));
+    const block = tapeBlock({ name: 't', inputShape: shape, outputShape: shape, fn });
+    const pass = block.forward(tf.ones([1, ...shape]), trainingMode);
+    expect(() => block.vjp(pass, tf.ones([1, ...shape]), { input: true, parameters: true, release: true })).toThrow(
+      /^tapeBlock 't': TensorFlow\.js cannot compute its gradient: .*gradient function not found for Greater/,
+    );
+  });
+
   it('reports its name for a wrong shape and for an unsupported replication', () => {
     const block = tapeBlock({ name: 't', inputShape: shape, outputShape: [2, 2, 2], fn: (x) => x });
     expect(() => block.forward(tf.ones([1, ...shape]), evaluationMode)).toThrow(
-      /'t' returned 4×4×2 instead of .* 2×2×2/,
+      /'t' returned 1×4×4×2 instead of 1×2×2×2: the batch and its outputShape/,
+    );
+    const single = tapeBlock({ name: 't', inputShape: shape, outputShape: shape, fn: (x) => tf.sum(x, 0, true) });
+    expect(() => single.forward(tf.ones([3, ...shape]), evaluationMode)).toThrow(
+      /'t' returned 1×4×4×2 instead of 3×4×4×2/,
     );
     const broken = tapeBlock({ name: 't', inputShape: shape, outputShape: shape, fn: (() => undefined) as never });
     expect(() => broken.forward(tf.ones([1, ...shape]), evaluationMode)).toThrow(/tapeBlock 't': fn returned nothing/);
