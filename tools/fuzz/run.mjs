@@ -1,6 +1,6 @@
 // Reads mutated inputs with every reader:     npm run fuzz -- [--inputs 10000] [--seed 1] [--reader safetensors]
-// Trains networks of random configs of runs:  npm run fuzz -- runs [--inputs 100] [--seed 1] [--backend tensorflow]
-// The same on workers, with the built program: npm run fuzz -- placements [--inputs 50] [--seed 1]
+// Trains networks of random configs of runs:  npm run fuzz -- runs [--inputs 100] [--seed 2] [--backend tensorflow]
+// The same on workers, with the built program: npm run fuzz -- placements [--inputs 50] [--seed 2]
 // Imports random models of layers:            npm run fuzz -- models [--inputs 300] [--seed 1] [--backend wasm]
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
