@@ -109,6 +109,16 @@ describe('one network per patch', () => {
     expect([changed.slice(0, 6).includes(true), changed.slice(6).includes(true)]).toEqual([true, false]);
   });
 
+  it('counts the parts of targets that a patch has, label maps among them', () => {
+    const peakOf = (reads: readonly string[]) => {
+      const build: PatchedHeadOptions['build'] = (own, scope) => ({ ...pixelDecoder(own, scope), reads });
+      return patchedHead(context, createScope(1), { ...decoders, build }).cost?.evaluatePeakBytes(3) ?? Number.NaN;
+    };
+    const [none, images, maps] = [['labels'], ['images'], ['labels', 'maps']].map(peakOf) as [number, number, number];
+    // The last patch has 5 × 4 pixels of the image, in three colors.
+    expect([images - none, maps - none]).toEqual([4 * 3 * 20 * 3, 4 * 3 * 20]);
+  });
+
   it('reports maps with fewer rows than patches', () => {
     const small: HeadContext = { ...context, inputShape: [1, 4, 2] };
     expect(() => patchedHead(small, createScope(1), decoders)).toThrow(

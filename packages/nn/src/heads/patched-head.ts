@@ -246,11 +246,8 @@ function evaluatePeakBytes(batchSize: number, inputShape: Shape3, parts: readonl
   const held = new Set<Head>();
   const scalars = 4 * (1 + (parts[0]?.head.termWeights?.size ?? 0));
   for (const { head, context } of parts) {
-    const cropped = [
-      context.inputShape,
-      ...(head.reads?.includes('images') ? [context.imageShape] : []),
-      ...(head.reads?.includes(moduleInputTarget) ? [context.moduleInputShape] : []),
-    ].reduce((sum, shape) => sum + bytesOf(shape, batchSize), 0);
+    const targets = (head.reads ?? []).map((name) => croppedShape(name, context));
+    const cropped = [context.inputShape, ...targets].reduce((sum, shape) => sum + bytesOf(shape, batchSize), 0);
     ledger.touch(cropped + headCostOf(head).evaluatePeakBytes(batchSize));
     ledger.take(scalars + bytesOf(context.inputShape, batchSize) + (held.has(head) ? 0 : gradientBytes(head)));
     held.add(head);
@@ -258,4 +255,11 @@ function evaluatePeakBytes(batchSize: number, inputShape: Shape3, parts: readonl
   ledger.give((parts.length - 1) * scalars);
   if (parts.length > 1) ledger.touch(bytesOf(inputShape, batchSize));
   return ledger.peak;
+}
+
+/** The shape in which a patch has a target; label maps, whatever their name, have one number for each pixel of the image. */
+function croppedShape(name: string, { imageShape, moduleInputShape }: HeadContext): Shape3 {
+  if (name === 'labels') return [0, 0, 0];
+  if (name === 'images') return imageShape;
+  return name === moduleInputTarget ? moduleInputShape : [imageShape[0], imageShape[1], 1];
 }
