@@ -66,7 +66,7 @@ async function inMemory(images: EncodedImages, options: Pick<BatchOptions, 'augm
 const sides = fc.integer({ min: 1, max: 30 });
 const sizes = fc.tuple(sides, sides);
 const seeds = fc.integer({ min: 0, max: 10_000 });
-const numRuns = process.env.LOCALGRAD_TESTS === 'all' ? 60 : 10;
+const numRuns = process.env.LOCALGRAD_TESTS === 'all' ? 20 : 10;
 
 describe('each pixel of an image keeps its class', () => {
   const kinds: readonly (readonly [string, (size: Size) => Partial<ImageBatchOptions>])[] = [
