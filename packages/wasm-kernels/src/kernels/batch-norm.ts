@@ -24,19 +24,19 @@ export function rowsOf(x: Tensor4D): { rows: number; channels: number } {
  * Runs a kernel that computes two sums per channel over each piece of the rows, and lends them to `use`: `pointer` and `pieces` are the
  * first arguments of the kernels in assembly/batch-norm-coefficients.ts.
  */
-export function withSums<T>(
+export function withSums(
   context: KernelContext,
   kernel: string,
   x: Tensor4D,
   argumentsOf: (sums: number, start: number, end: number) => readonly number[],
-  use: (pointer: number, pieces: number) => T,
-): T {
+  use: (pointer: number, pieces: number) => void,
+): void {
   const { rows, channels } = rowsOf(x);
   const parts = pieces(rows, PIECES, QUANTUM);
   const bytes = 8 * 2 * channels;
-  return context.scratch(bytes * parts.count, (pointer) => {
+  context.scratch(bytes * parts.count, (pointer) => {
     context.pool.run(kernel, parts.count, (piece) => argumentsOf(pointer + bytes * piece, ...parts.bounds(piece)));
-    return use(pointer, parts.count);
+    use(pointer, parts.count);
   });
 }
 

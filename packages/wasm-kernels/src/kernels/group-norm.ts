@@ -95,9 +95,8 @@ export function groupNormGradient(context: KernelContext, request: GroupNormGrad
         const group = Math.floor((at % channels) / groupChannels);
         numbers[at] = means[Math.floor(at / channels) * groups + group] as number;
       }
-      const totals = context.doubles(sums, 2 * batch * channels);
       pool.runEvenly('imageNormGradientSums', images, [cotangent, input, k, sums], rest);
-      pool.wait();
+      const totals = context.doubles(sums, 2 * batch * channels);
       const scaleSums = new Float64Array(channels);
       const shiftSums = new Float64Array(channels);
       for (let n = 0; n < batch; n++) {

@@ -17,7 +17,6 @@ const LINE_FLOATS = 16;
 const PASS_FLOATS = 36 * 4;
 /** A word that kernels set, at the start of the scratch memory. */
 const FLAG_BYTES = 16;
-const FLAG_WORDS = FLAG_BYTES / 4;
 /** Fewest tiles of a block: each passes the whole filter. */
 const MINIMUM_BLOCK = 16;
 /** Tiles that transforming a filter, and passing it, cost as much as. */
@@ -118,7 +117,7 @@ export function winogradConvolve(
   const bytes = filterBytes + 4 * pool.threads * blocks.scratchFloats;
   context.scratch(FLAG_BYTES + Math.max(bytes, otherwise.bytes), (flag) => {
     const transformed = flag + FLAG_BYTES;
-    pool.run('clearWords', 1, () => [flag, FLAG_WORDS]);
+    pool.run('clearWords', 1, () => [flag, 1]);
     transformFilter(context, problem, side, transformed);
     pool.runEvenly(
       'winogradConvolve',
@@ -144,7 +143,7 @@ export function winogradConvolveInPlace(
   const blocks = blocksOf(problem, side);
   const scratchBytes = bytes + 4 * blocks.scratchFloats;
   const filterBytes = filterBytesOf(problem, side);
-  const wordBytes = FLAG_BYTES * Math.ceil((1 + images.count) / FLAG_WORDS);
+  const wordBytes = FLAG_BYTES * Math.ceil((4 * (1 + images.count)) / FLAG_BYTES);
   const allBytes = Math.max(filterBytes + pool.threads * scratchBytes, otherwise.bytes);
   context.scratch(wordBytes + allBytes, (flag) => {
     const flags = flag + 4;
@@ -217,7 +216,7 @@ export function winogradFilterGradient(
   const scratchBytes = copyBytes + 4 * blocks.scratchFloats;
   const bytes = 4 * images.count * sumFloats + pool.threads * scratchBytes;
   context.scratch(FLAG_BYTES + Math.max(bytes, otherwise.bytes), (flag) => {
-    pool.run('clearWords', 1, () => [flag, FLAG_WORDS]);
+    pool.run('clearWords', 1, () => [flag, 1]);
     const sums = flag + FLAG_BYTES;
     const [from, cotangent, to] = [heap.pointer(x), heap.pointer(dy), heap.pointer(dw)];
     const scratch = sums + 4 * images.count * sumFloats;

@@ -91,7 +91,7 @@ describe('thread pool', () => {
     expect(found.slice(0, length + 1)).toEqual([7, 3, 5, ...values.slice(3), 0]);
   });
 
-  it.each([1, 2, 3, 5])('runs calls in their order, while the caller goes on, on %i threads', async (threads) => {
+  it.each([1, 2, 3, 5])('runs calls in their order, while the caller continues, on %i threads', async (threads) => {
     pool = await createThreadPool(module, functions, memory, { threads });
     expect(pool.isIdle).toBe(true);
     const [sum, one, partial] = [4096, 8192, 16_384];

@@ -1,5 +1,5 @@
 import { LocalgradError } from '@localgrad/core';
-import { CallQueue } from './call-queue.js';
+import { CallQueue, type ReadWord } from './call-queue.js';
 import {
   type Call,
   disposedError,
@@ -37,7 +37,7 @@ export async function createThreadPool(
   const names = kernelNames(functions);
   const indices = new Map(names.map((name, index) => [name, index]));
   const kernels = names.map((name) => findKernel(functions, name));
-  const readWord = findKernel(functions, 'readWord') as (pointer: number) => number;
+  const readWord = findKernel(functions, 'readWord') as ReadWord;
   const queue = new CallQueue(block, kernels, readWord);
   let failure: string | undefined;
   let isDisposed = false;
@@ -52,13 +52,14 @@ export async function createThreadPool(
 
   /** Takes pieces until a condition holds; a piece that a dead thread has taken never ends. */
   const helpUntil = (isDone: () => boolean, purpose: string) => {
+    const patience = Math.min(100, timeoutMilliseconds);
     let since: number | undefined;
     while (!isDone()) {
-      if (queue.help(Math.min(100, timeoutMilliseconds))) {
+      if (queue.help(patience)) {
         since = undefined;
         continue;
       }
-      since ??= Date.now() - Math.min(100, timeoutMilliseconds);
+      since ??= Date.now() - patience;
       if (Date.now() - since >= timeoutMilliseconds) failure ??= `no progress for ${timeoutMilliseconds / 1000} s`;
       if (failure !== undefined) throw deadError(failure, purpose);
     }
