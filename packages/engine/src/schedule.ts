@@ -1,4 +1,4 @@
-import { at, type Span } from '@localgrad/core';
+import { at, rejectUnknownKeys, type Span } from '@localgrad/core';
 
 /**
  * `residuals` stores activations for the backward pass; `recompute` stores module outputs only and recomputes
@@ -82,6 +82,7 @@ export interface ScheduleOptions {
  * Frozen modules have no weight-VJP, and a gradient stops above the frozen modules at the lower end of its span.
  *
  * @param spans spans of the objectives, valid for `modules`
+ * @throws LocalgradError `invalid-option` if an option has an unknown name
  */
 export function compileSchedule(
   spans: readonly Span[],
@@ -90,6 +91,7 @@ export function compileSchedule(
   frozen: ReadonlySet<number> = new Set(),
   options: ScheduleOptions = {},
 ): Instruction[] {
+  rejectUnknownKeys('compileSchedule', options, ['inputReaders', 'taught', 'end']);
   const { inputReaders, taught, end = Math.max(...spans.map(([, to]) => to)) } = options;
   const trained = spans.flatMap((span): Span[] => {
     const start = trainedStart(span, frozen);

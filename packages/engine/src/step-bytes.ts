@@ -1,4 +1,4 @@
-import { at, bytesOf, type Head, type Parameter, type Shape3, type Want } from '@localgrad/core';
+import { at, bytesOf, type Head, type Parameter, rejectUnknownKeys, type Shape3, type Want } from '@localgrad/core';
 import { type PooledEvaluation, pooledEvaluationOf } from '@localgrad/nn/heads';
 import type { CompiledPlan } from './compile.js';
 import { costOfHead, synthesizes } from './heads.js';
@@ -93,6 +93,7 @@ export interface BytesOptions {
  * Interprets a schedule over byte counts instead of tensors.
  *
  * @param first the module that reads the batch
+ * @throws LocalgradError `invalid-option` if an option has an unknown name
  */
 export function predictBytes(
   load: StepLoad,
@@ -100,6 +101,7 @@ export function predictBytes(
   first = 0,
   options: BytesOptions = {},
 ): StepBytes {
+  rejectUnknownKeys('predictBytes', options, ['keepsSent', 'gradients', 'countsLosses']);
   const domain = new ByteDomain(load, schedule, first, options);
   walkSchedule(schedule, domain);
   return domain;

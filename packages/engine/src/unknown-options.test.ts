@@ -7,6 +7,8 @@ import { costOfHeads } from './head-costs.js';
 import { createLiteralExecutor } from './literal.js';
 import { partOf } from './part.js';
 import { createPartStep } from './part-step.js';
+import { compileSchedule } from './schedule.js';
+import { predictBytes } from './step-bytes.js';
 import { compileFour, randomBatch } from './train-step.fixture.js';
 import { createTrainStep } from './train-step.js';
 
@@ -33,6 +35,12 @@ it.each<[string, () => unknown, string]>([
   ['describePlan', () => describePlan(compiled, 4, wrong), 'optimizer, accumulate'],
   ['predict', () => compiled.predict(4, wrong), 'optimizer, allGradients, accumulate, phase'],
   ['predict', () => partOf(compiled, [1, 2]).predict(4, wrong), 'optimizer, allGradients, accumulate, phase'],
+  ['compileSchedule', () => compileSchedule([[0, 0]], 1, 'residuals', new Set(), wrong), 'inputReaders, taught, end'],
+  [
+    'predictBytes',
+    () => predictBytes({ modules: [], heads: new Map() } as never, [], 0, wrong),
+    'keepsSent, gradients, countsLosses',
+  ],
   ['costOfHeads', () => costOfHeads(compiled.network, [], 4, wrong), 'optimizer, accumulate, scope, createTargets'],
 ])('%s names an unknown option and the allowed ones', (where, call, allowed) => {
   expect(call).toThrow(`Unknown option of ${where} 'mistaken'. Allowed: ${allowed}.`);

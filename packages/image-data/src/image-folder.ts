@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { LocalgradError, readProblem } from '@localgrad/core';
+import { LocalgradError, readProblem, rejectUnknownKeys } from '@localgrad/core';
 import { readWholeFile } from '@localgrad/core/folders';
 import { stratifiedSplit } from '@localgrad/data';
 import { type EncodedImages, type EncodedSplits, pickEncoded } from './encoded-images.js';
@@ -24,8 +24,14 @@ export interface ImageFolderOptions {
   readonly seed?: number;
 }
 
-/** Finds the images of a folder; they are read on demand. @throws LocalgradError `missing-dependency`, `invalid-data` */
-export async function imageFolder({ folder, holdOut = 0.2, seed = 0 }: ImageFolderOptions): Promise<EncodedSplits> {
+/**
+ * Finds the images of a folder; they are read on demand.
+ *
+ * @throws LocalgradError `missing-dependency`, `invalid-data`, `invalid-option`
+ */
+export async function imageFolder(options: ImageFolderOptions): Promise<EncodedSplits> {
+  rejectUnknownKeys('imageFolder', options, ['folder', 'holdOut', 'seed']);
+  const { folder, holdOut = 0.2, seed = 0 } = options;
   const names = await subfolders(folder);
   const { trainName, testName } = layoutOf(names);
   if (trainName !== undefined && testName !== undefined) {

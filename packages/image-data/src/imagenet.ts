@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LocalgradError, readProblem } from '@localgrad/core';
+import { LocalgradError, readProblem, rejectUnknownKeys } from '@localgrad/core';
 import { rejectDevice } from '@localgrad/core/folders';
 import { damaged, tarEntries } from '@localgrad/data';
 import type { EncodedImages, EncodedSplits } from './encoded-images.js';
@@ -24,8 +24,10 @@ export interface ImagenetOptions {
   readonly folder: string;
 }
 
-/** Opens ImageNet from its official archives. @throws LocalgradError `missing-dependency`, `invalid-data` */
-export async function imagenet({ folder }: ImagenetOptions): Promise<EncodedSplits> {
+/** Opens ImageNet from its official archives. @throws LocalgradError `missing-dependency`, `invalid-data`, `invalid-option` */
+export async function imagenet(options: ImagenetOptions): Promise<EncodedSplits> {
+  rejectUnknownKeys('imagenet', options, ['folder']);
+  const { folder } = options;
   const train = await indexTrain(join(folder, trainArchive));
   const classes = [...new Set(train.map(({ group }) => group))].sort();
   const names = await validationClasses(folder, howToGetIt);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { selectBackend } from '@localgrad/backends';
-import { LocalgradError, locatedMessageOf } from '@localgrad/core';
+import { LocalgradError, locatedMessageOf, rejectUnknownKeys } from '@localgrad/core';
 import {
   checkOutput,
   checkRun,
@@ -34,19 +34,15 @@ export interface ConditionCheckOptions extends Omit<CheckOptions, 'file'> {
  * Finds what would go wrong later, before the first run: checks each condition that has runs left, and compares the inputs
  * of finished runs (images, method files, initial weights) with those that are there now.
  *
- * @throws LocalgradError that names every condition that cannot run, or finished runs with other inputs
+ * @throws LocalgradError that names every condition that cannot run, or finished runs with other inputs; `invalid-option`
  */
 export async function checkConditions(
   sweep: Sweep,
   { tasks }: SweepStatus,
-  {
-    file = join(sweep.folder, 'experiment.yaml'),
-    option = '--folder',
-    only,
-    onProblem,
-    ...options
-  }: ConditionCheckOptions = {},
+  options: ConditionCheckOptions = {},
 ): Promise<void> {
+  rejectUnknownKeys('checkConditions', options, ['file', 'threads', 'runsHere', 'option', 'only', 'onProblem']);
+  const { file = join(sweep.folder, 'experiment.yaml'), option = '--folder', only, onProblem, ...checks } = options;
   const data = new DataCache();
   const chosen = chosenConditions(sweep.conditions, only);
   await checkFinished(sweep, tasks, { data, option, chosen, onProblem });
@@ -60,7 +56,7 @@ export async function checkConditions(
   }
   const backend = await selectBackend('cpu');
   try {
-    await checkConfigs({ ...sweep, conditions }, { ...options, file }, data);
+    await checkConfigs({ ...sweep, conditions }, { ...checks, file }, data);
   } finally {
     backend.dispose();
   }

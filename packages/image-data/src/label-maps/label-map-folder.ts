@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LocalgradError, readProblem } from '@localgrad/core';
+import { LocalgradError, readProblem, rejectUnknownKeys } from '@localgrad/core';
 import { stratifiedSplit } from '@localgrad/data';
 import { type EncodedImages, type EncodedMaps, type EncodedSplits, pickEncoded } from '../encoded-images.js';
 import { imageFile, layoutOf, readImage, subfolders } from '../image-folder.js';
@@ -64,13 +64,11 @@ export interface LabelMapFolderOptions {
 /**
  * Finds the images of a folder and their label maps; both are read on demand. Pixels of value 255 have no class.
  *
- * @throws LocalgradError `missing-dependency`, `invalid-data`
+ * @throws LocalgradError `missing-dependency`, `invalid-data`, `invalid-option`
  */
-export async function labelMapFolder({
-  folder,
-  holdOut = 0.2,
-  seed = 0,
-}: LabelMapFolderOptions): Promise<EncodedSplits> {
+export async function labelMapFolder(options: LabelMapFolderOptions): Promise<EncodedSplits> {
+  rejectUnknownKeys('labelMapFolder', options, ['folder', 'holdOut', 'seed']);
+  const { folder, holdOut = 0.2, seed = 0 } = options;
   const layout = layoutAmong(await subfolders(folder));
   if (layout === undefined) {
     throw new LocalgradError(

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { LocalgradError, memberOf, readProblem, shown } from '@localgrad/core';
+import { LocalgradError, memberOf, readProblem, rejectUnknownKeys, shown } from '@localgrad/core';
 import { rejectDevice } from '@localgrad/core/folders';
 import { stratifiedSplit } from '@localgrad/data';
 import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
@@ -29,8 +29,9 @@ const mostClasses = 2 ** 17;
 const imageColumns = ['image', 'img'];
 const labelColumns = ['label', 'labels', 'fine_label'];
 
-/** A data set in Hugging Face's Parquet layout; the compressed images are in memory. @throws LocalgradError `invalid-data` */
+/** A data set in Hugging Face's Parquet layout; the compressed images are in memory. @throws LocalgradError `invalid-data`, `invalid-option` */
 export async function parquetFolder(options: ParquetOptions): Promise<EncodedSplits> {
+  rejectUnknownKeys('parquetFolder', options, ['folder', 'labels', 'holdOut', 'seed']);
   const { folder, holdOut = 0.2, seed = 0 } = options;
   const names = (await readdir(folder)).filter((name) => name.endsWith('.parquet')).sort();
   const pathsOf = (split: Split) => names.filter((name) => splitOf(name) === split).map((name) => join(folder, name));
