@@ -86,6 +86,16 @@ const actions = {
     run.live.push(kernels.batchNormApply(x, normalization, residual, true));
     tf.dispose([mean, variance, normalization.scale, normalization.shift]);
   },
+  normalizeGroups: (run: Run, one: number, other: number) => {
+    const { kernels } = run;
+    const [scale, shift] = [tf.fill<tf.Rank.R1>([8], 0.5), tf.zeros<tf.Rank.R1>([8])];
+    const parameters = { groups: 2, epsilon: 1e-5, scale, shift };
+    const { output, ...statistics } = kernels.groupNorm(run.at(one), parameters);
+    const gradient = kernels.groupNormGradient({ dy: run.at(other).clone(), x: run.at(one), statistics, parameters });
+    run.live.push(output, gradient.dx);
+    run.read.push(gradient.dScale.dataSync<'float32'>());
+    tf.dispose([scale, shift, statistics.mean, statistics.variance, gradient.dScale, gradient.dShift]);
+  },
   update: (run: Run, one: number, other: number) => {
     const { kernels, filter } = run;
     const gradient = kernels.conv2dFilterGradient(run.at(one), run.at(other), [3, 3, 8, 8], geometry);
