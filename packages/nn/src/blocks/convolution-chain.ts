@@ -115,7 +115,7 @@ export class ConvolutionChain implements FrugalBlock, MeansBlock {
       if (drop && activation !== x) activation.dispose();
       const { residual, output } = normalizeUnit(unit, convolved, mode, undefined, true);
       activation = output;
-      residuals.push(drop ? residual : { ...residual, y: activation });
+      residuals.push(drop ? residual : { z: residual.z, statistics: residual.statistics, y: activation });
     }
     const unit = at(units, last, 'unit');
     const convolved = convolveUnit(unit, activation, mode);
@@ -220,11 +220,11 @@ export class ConvolutionChain implements FrugalBlock, MeansBlock {
       normalization: normalization(unit.norm, statistics),
       mask,
       overwriteInput: want.release,
+      wantMasked: index === units.length - 1 && wantsMasked(this.#structure, want),
     };
-    const wantMasked = index === units.length - 1 && wantsMasked(this.#structure, want);
     const gradient =
       kernels.pooledBatchNormGradient === undefined || dy.size === z.size
-        ? kernels.batchNormGradient({ ...request, wantMasked })
+        ? kernels.batchNormGradient(request)
         : kernels.pooledBatchNormGradient(request);
     keepNormGradients(unit.norm, gradient, want, gradients);
     // This unit's activation has been recomputed already, so its statistics are freed together with z.

@@ -132,9 +132,9 @@ class Sequential implements FrugalBlock, MeansBlock {
       const block = at(this.#blocks, index, 'block');
       const inner = at(passes, index, 'pass');
       if (index >= lowest && cotangent !== undefined) {
-        const inputWanted = index > lowest || want.input;
+        const wanted = { input: index > lowest || want.input, parameters: want.parameters, release: want.release };
         const own = (index === 0 ? ends.first : undefined) ?? (index === passes.length - 1 ? ends.last : undefined);
-        const result: Cotangents = (own ?? block).vjp(inner, cotangent, { ...want, input: inputWanted });
+        const result: Cotangents = (own ?? block).vjp(inner, cotangent, wanted);
         addGradients(gradients, result.parameters);
         cotangent = result.input;
       } else {

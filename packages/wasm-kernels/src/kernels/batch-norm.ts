@@ -52,10 +52,8 @@ export function batchStatistics(context: KernelContext, x: Tensor4D, running?: R
     const to = [heap.pointer(mean), heap.pointer(variance)];
     pool.run('batchMoments', 1, () => [sums, count, pointer, ...to, rows, channels]);
   });
-  const statistics = { mean, variance };
-  return running === undefined
-    ? statistics
-    : { ...statistics, running: moveRunning(context, statistics, running, rows) };
+  if (running === undefined) return { mean, variance };
+  return { mean, variance, running: moveRunning(context, { mean, variance }, running, rows) };
 }
 
 function moveRunning(

@@ -62,6 +62,6 @@ export interface Pieces extends EvenPieces {
 /** Cuts items into at most `most` pieces of whole `quantum`s; independent of the number of threads. */
 export function pieces(items: number, most: number, quantum = 1): Pieces {
   const size = Math.max(quantum, Math.ceil(Math.ceil(items / most) / quantum) * quantum);
-  const even = { count: Math.max(1, Math.ceil(items / size)), size, items };
-  return { ...even, bounds: (piece) => boundsOf(even, piece) };
+  const count = Math.max(1, Math.ceil(items / size));
+  return { count, size, items, bounds: (piece) => boundsOf({ size, items }, piece) };
 }

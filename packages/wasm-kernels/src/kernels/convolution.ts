@@ -22,11 +22,27 @@ export function conv2d(
   geometry: ConvolutionGeometry,
 ): tf.Tensor4D {
   const [kernelHeight, kernelWidth, , outChannels] = filter.shape;
-  const { outHeight, outWidth, ...strides } = convolutionMeasures(x.shape, filter.shape, geometry);
+  const measures = convolutionMeasures(x.shape, filter.shape, geometry);
+  const { outHeight, outWidth, strideHeight, strideWidth, paddingHeight, paddingWidth } = measures;
   const outputShape = [x.shape[0], outHeight, outWidth, outChannels] as const;
   const y = context.heap.allocate<tf.Tensor4D>(outputShape);
-  const sizes = { inputShape: x.shape, kernelHeight, kernelWidth, outputShape, ...strides };
-  convolve(context, { x, filter, ...sizes, isTurned: false }, y);
+  convolve(
+    context,
+    {
+      x,
+      filter,
+      inputShape: x.shape,
+      kernelHeight,
+      kernelWidth,
+      outputShape,
+      strideHeight,
+      strideWidth,
+      paddingHeight,
+      paddingWidth,
+      isTurned: false,
+    },
+    y,
+  );
   return y;
 }
 
@@ -51,9 +67,23 @@ export function conv2dInputGradient(
     gatherGradient(context, dy, filter, dx, measures, added);
     return dx;
   }
-  const sizes = { inputShape: dy.shape, kernelHeight, kernelWidth, outputShape: inputShape };
-  const strides = { strideHeight, strideWidth, paddingHeight: top, paddingWidth: left };
-  convolve(context, { x: dy, filter, ...sizes, ...strides, isTurned: true }, dx);
+  convolve(
+    context,
+    {
+      x: dy,
+      filter,
+      inputShape: dy.shape,
+      kernelHeight,
+      kernelWidth,
+      outputShape: inputShape,
+      strideHeight,
+      strideWidth,
+      paddingHeight: top,
+      paddingWidth: left,
+      isTurned: true,
+    },
+    dx,
+  );
   return added === undefined ? dx : accumulate(context, dx, added);
 }
 
@@ -73,10 +103,17 @@ export function conv2dInputGradientInPlace(
   const [kernelHeight, kernelWidth] = filter.shape;
   const { paddingHeight, paddingWidth } = convolutionMeasures(dy.shape, filter.shape, geometry);
   convolveInPlace(context, {
-    ...{ x: dy, filter, kernelHeight, kernelWidth, inputShape: dy.shape, outputShape: dy.shape, isTurned: true },
-    ...{ strideHeight: 1, strideWidth: 1 },
+    x: dy,
+    filter,
+    inputShape: dy.shape,
+    kernelHeight,
+    kernelWidth,
+    outputShape: dy.shape,
+    strideHeight: 1,
+    strideWidth: 1,
     paddingHeight: kernelHeight - 1 - paddingHeight,
     paddingWidth: kernelWidth - 1 - paddingWidth,
+    isTurned: true,
   });
   return added === undefined ? dy : accumulate(context, dy, added);
 }

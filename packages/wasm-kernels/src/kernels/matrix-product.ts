@@ -19,11 +19,15 @@ const MINIMUM_ROWS = 32;
 /** Number of multiply-accumulates below which one thread finishes before the others wake up. */
 const MINIMUM_PRODUCTS_FOR_THREADS = 2 ** 18;
 
-/** Matrices by their addresses; transposed, a is [inner, rows] and b [columns, inner]. */
-interface Product {
+/** Addresses of the matrices of a product. */
+interface Addresses {
   readonly left: number;
   readonly right: number;
   readonly to: number;
+}
+
+/** Sizes of a product; transposed, a is [inner, rows] and b [columns, inner]. */
+interface Sizes {
   readonly rows: number;
   readonly inner: number;
   readonly columns: number;
@@ -41,7 +45,7 @@ export function matMul(
 ): tf.Tensor2D {
   const sizes = sizesOf(a.shape, b.shape, transposeA, transposeB);
   const product = context.heap.allocate<tf.Tensor2D>([sizes.rows, sizes.columns]);
-  multiply(context, { ...addresses(context, a, b, product), ...sizes, transposeA, transposeB });
+  multiply(context, addresses(context, a, b, product), sizes);
   return product;
 }
 
@@ -68,12 +72,12 @@ export function batchMatMul(
   if (count < PIECES) {
     for (let index = 0; index < count; index++) {
       const at = { left: left + index * aStep, right: right + index * bStep, to: to + 4 * index * rows * columns };
-      multiply(context, { ...at, ...sizes, transposeA, transposeB });
+      multiply(context, at, sizes);
     }
     return product;
   }
   const { pool } = context;
-  const panelBytes = panelBytesOf({ ...sizes, transposeA });
+  const panelBytes = panelBytesOf(sizes);
   const wanted = count * rows * inner * columns < MINIMUM_PRODUCTS_FOR_THREADS ? 1 : BATCH_PIECES;
   const matrices = pieces(count, wanted);
   context.scratch(panelBytes * pool.threads, (panels) => {
@@ -87,21 +91,16 @@ export function batchMatMul(
   return product;
 }
 
-function sizesOf(a: readonly number[], b: readonly number[], transposeA: boolean, transposeB: boolean) {
+function sizesOf(a: readonly number[], b: readonly number[], transposeA: boolean, transposeB: boolean): Sizes {
   const [rows = 0, inner = 0] = transposeA ? [...a].reverse() : a;
-  return { rows, inner, columns: b[transposeB ? 0 : 1] ?? 0 };
+  return { rows, inner, columns: b[transposeB ? 0 : 1] ?? 0, transposeA, transposeB };
 }
 
-function addresses({ heap }: KernelContext, a: tf.Tensor, b: tf.Tensor, product: tf.Tensor) {
+function addresses({ heap }: KernelContext, a: tf.Tensor, b: tf.Tensor, product: tf.Tensor): Addresses {
   return { left: heap.pointer(a), right: heap.pointer(b), to: heap.pointer(product) };
 }
 
-function panelBytesOf({
-  rows,
-  inner,
-  columns,
-  transposeA,
-}: Omit<Product, 'left' | 'right' | 'to' | 'transposeB'>): number {
+function panelBytesOf({ rows, inner, columns, transposeA }: Sizes): number {
   const width = Math.min(WIDTH, LANES * Math.ceil(columns / LANES)) + (transposeA ? Math.min(HEIGHT, rows) : 0);
   return 4 * Math.min(DEPTH, inner) * width;
 }
@@ -110,13 +109,13 @@ function panelBytesOf({
  * Threads share the rows and, where these are few, the columns; each sum is computed by one thread in the order of the inner
  * dimension, so that the number of threads does not change a bit.
  */
-function multiply({ pool, scratch }: KernelContext, product: Product): void {
-  const { left, right, to, rows, inner, columns, transposeA, transposeB } = product;
+function multiply({ pool, scratch }: KernelContext, { left, right, to }: Addresses, sizes: Sizes): void {
+  const { rows, inner, columns, transposeA, transposeB } = sizes;
   const wanted = rows * inner * columns < MINIMUM_PRODUCTS_FOR_THREADS ? 1 : PIECES;
   const minimumRows = columns < 2 * MINIMUM_COLUMNS ? MINIMUM_ROWS : HEIGHT;
   const rowParts = pieces(rows, wanted, wanted === 1 ? 1 : minimumRows);
   const columnParts = pieces(columns, Math.ceil(wanted / rowParts.count), wanted === 1 ? LANES : MINIMUM_COLUMNS);
-  const panelBytes = panelBytesOf(product);
+  const panelBytes = panelBytesOf(sizes);
   scratch(panelBytes * pool.threads, (panels) => {
     pool.run('matrixProduct', rowParts.count * columnParts.count, (piece) => [
       ...[left, right, to, panels],

@@ -13,7 +13,10 @@ export interface EvenPieces {
 }
 
 /** The first item of a piece, and the one after its last. */
-export function boundsOf({ size, items }: EvenPieces, piece: number): [first: number, end: number] {
+export function boundsOf(
+  { size, items }: Pick<EvenPieces, 'size' | 'items'>,
+  piece: number,
+): [first: number, end: number] {
   return [piece * size, Math.min(items, (piece + 1) * size)];
 }
 
@@ -31,17 +34,16 @@ interface CallOfPieces {
   readonly condition?: Condition | undefined;
 }
 
+/** A call whose even pieces share all arguments but their bounds. */
+interface EvenCall extends CallOfPieces {
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  readonly size: number;
+  readonly items: number;
+}
+
 /** Pieces of a kernel's work, with arguments of their own or with those that even pieces share. */
-export type Call = CallOfPieces &
-  (
-    | { readonly argumentsOf: (piece: number) => readonly number[] }
-    | {
-        readonly before: readonly number[];
-        readonly after: readonly number[];
-        readonly size: number;
-        readonly items: number;
-      }
-  );
+export type Call = (CallOfPieces & { readonly argumentsOf: (piece: number) => readonly number[] }) | EvenCall;
 
 /**
  * Runs kernels on pieces of their work, on all threads. Calls may return before their pieces have run, but run in order: the pieces of
@@ -108,12 +110,21 @@ export function createSingleThreadPool(functions: KernelFunctions): KernelPool {
 /** Runs all pieces of a call on the caller's thread. */
 export function runAlone(functions: KernelFunctions, kernel: KernelFunction, call: Call): void {
   const { pieces, condition } = call;
+  const argumentsOf = 'argumentsOf' in call ? call.argumentsOf : evenArguments(call);
   for (let piece = 0; piece < pieces; piece++) {
     const word = condition === undefined ? 1 : functions.readWord?.(condition.pointer + condition.step * piece);
-    if (word === 0) continue;
-    if ('argumentsOf' in call) kernel(...call.argumentsOf(piece), 0);
-    else kernel(...call.before, ...boundsOf({ ...call, count: pieces }, piece), ...call.after, 0);
+    if (word !== 0) kernel(...argumentsOf(piece), 0);
   }
+}
+
+/** Arguments of even pieces, in one list that each piece changes: a list of its own takes as long as a small piece. */
+function evenArguments({ before, after, size, items }: EvenCall): (piece: number) => readonly number[] {
+  const list = [...before, 0, 0, ...after];
+  const at = before.length;
+  return (piece) => {
+    [list[at], list[at + 1]] = boundsOf({ size, items }, piece);
+    return list;
+  };
 }
 
 export function kernelNames(functions: KernelFunctions): string[] {
