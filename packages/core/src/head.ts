@@ -167,6 +167,8 @@ export interface HeadContext {
   readonly classes: number;
   /** Image shape [height, width, channels]. */
   readonly imageShape: Shape3;
+  /** Whether the head reads a patch of a map, of which the shapes of input, module input and image are. Default false. */
+  readonly isPatch?: boolean;
   /**
    * Scope of weights that the head shares with others, if its reference says so: the first head creates them, the others
    * receive the same. Statistics and state in this scope belong to each head.

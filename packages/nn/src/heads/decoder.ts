@@ -31,7 +31,7 @@ export interface DecoderOptions {
  * InfoPro's decoder for small images (docs/methods/heads.md §3): bilinear upsampling to the image, 3×3 convolution to
  * 12·widen channels, batch norm, ReLU, 3×3 convolution to the image's channels; mean binary cross-entropy with the
  * augmented image in [0, 1]. Names: `decoder.0`, `decoder.1`, `decoder.3`, as in the reference code. The tokens of a vision
- * transformer are laid out on their grid first, without the class token.
+ * transformer are laid out on their grid first, without the class token; maps of one row and patches of maps are no tokens.
  *
  * @throws LocalgradError `shape-mismatch` for tokens without a grid
  */
@@ -109,7 +109,7 @@ export function featureDecoder(context: HeadContext, scope: ParameterScope, opti
 
 function decoder(
   where: string,
-  { inputShape }: HeadContext,
+  { inputShape, isPatch = false }: HeadContext,
   scope: ParameterScope,
   options: DecoderOptions,
   [height, width, channels]: Shape3,
@@ -117,7 +117,7 @@ function decoder(
 ): Head {
   const widen = widenOf(where, options);
   const layers = scope.scope('decoder');
-  const grid = gridOf(where, inputShape, [height, width]);
+  const grid = isPatch ? undefined : gridOf(where, inputShape, [height, width]);
   const maps: Block[] = grid === undefined ? [] : [patchTokens('patches', inputShape, grid)];
   const upsample = bilinearUpsample('upsample', maps[0]?.outputShape ?? inputShape, [height, width]);
   const hidden = conv2d({
@@ -140,6 +140,8 @@ function decoder(
 function gridOf(where: string, inputShape: Shape3, [height, width]: readonly [number, number]) {
   if (inputShape[0] > 1 || inputShape[1] === 1 || height === 1) return undefined;
   const patches = inputShape[1] - 1;
+  // A map of one row belongs to an image so wide; a class token and a grid never do.
+  if (width > height * patches) return undefined;
   const rows = Math.round(Math.sqrt((patches * height) / width));
   const columns = patches / rows;
   if (rows * width === columns * height) return [rows, columns] as const;

@@ -78,6 +78,16 @@ describe('one network per patch', () => {
     expect(head.parameters).toHaveLength(4 * 6);
   });
 
+  it('reads all columns of a patch of one row', () => {
+    const shapes = { inputShape: [3, 3, 2], imageShape: [12, 12, 3] } as const;
+    const head = patchedHead({ ...context, ...shapes }, createScope(1), decoders);
+    const h = tf.randomNormal<tf.Rank.R4>([3, 3, 3, 2], 0, 1, 'float32', 1);
+    const images = tf.randomUniform<tf.Rank.R4>([3, 12, 12, 3], 0, 1, 'float32', 2);
+    const { input } = head.evaluate(h, { images }, request);
+    const gradients = tf.sum(tf.abs(input ?? h), [0, 3]);
+    expect(tf.min(gradients).dataSync()[0]).toBeGreaterThan(0);
+  });
+
   it('reads the same patch of the input of the module', () => {
     const { h, images: moduleInput } = batch();
     const features = { ...context, moduleInputShape: context.imageShape };

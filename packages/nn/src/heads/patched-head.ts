@@ -140,6 +140,7 @@ function contextsOf(context: HeadContext, count: number): HeadContext[] {
       inputShape,
       imageShape: at(images, index, 'patch'),
       moduleInputShape: at(inputs, index, 'patch'),
+      isPatch: true,
     };
   });
 }

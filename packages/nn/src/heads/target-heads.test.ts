@@ -132,6 +132,27 @@ describe('pixelDecoder on the tokens of a vision transformer', () => {
     expect([...(onTokens.gradient as tf.Tensor).dataSync()]).toEqual([...expected.dataSync()]);
   });
 
+  // Bilinear upsampling of one row repeats it, so that a map of two equal rows has the same loss.
+  it.each([
+    ['a patch of a map', { imageShape: [6, 6, 3], isPatch: true }],
+    ['a map of a wide image', { imageShape: [4, 8, 3] }],
+  ] as const)('reads all columns of %s that has one row', (_name, shapes) => {
+    const random = createRandom(1);
+    const row = randomTensor([2, 1, 2, 6], random) as tf.Tensor4D;
+    const [height, width, channels] = shapes.imageShape;
+    const images = tf.sigmoid<tf.Tensor4D>(randomTensor([2, height, width, channels], random) as tf.Tensor4D);
+    const resultOf = (h: tf.Tensor4D) => {
+      const inputShape = h.shape.slice(1) as unknown as Shape3;
+      const head = pixelDecoder({ ...context, ...shapes, inputShape }, createScope(1));
+      const request = { mode: trainingMode, weight: 1, input: true, clock: startOfTraining };
+      return head.evaluate(h, { images }, request);
+    };
+    const [one, two] = [resultOf(row), resultOf(tf.concat([row, row], 1))];
+    expect(one.loss.dataSync()[0]).toBeCloseTo(two.loss.dataSync()[0] as number, 6);
+    const summed = tf.sum(two.input as tf.Tensor4D, 1, true);
+    expect(tf.max(tf.abs(tf.sub(one.input as tf.Tensor4D, summed))).dataSync()[0]).toBeLessThan(1e-6);
+  });
+
   it('rejects tokens that have no grid of the proportions of the image', () => {
     const line = { ...context, inputShape: [1, 12, 6] as const };
     expect(() => pixelDecoder(line, createScope(1))).toThrow(/^pixelDecoder: the map 1×12×6 is a line; .*8×8 pixels/);
