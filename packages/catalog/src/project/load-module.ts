@@ -1,6 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { errorCodeOf, LocalgradError, locatedMessageOf, messageOf } from '@localgrad/core';
 import { resolve as resolveImport } from 'import-meta-resolve';
 import { describeModule, type ExternalModule } from './external-module.js';
@@ -83,12 +83,27 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
+/** The file that a folder's package exports, relative to the folder; undefined for other folders. */
+function entryOf(folder: string): string | undefined {
+  try {
+    const real = realpathSync(folder);
+    const manifest = join(real, 'package.json');
+    const { name } = JSON.parse(readFileSync(manifest, 'utf8'));
+    // A package's name resolves to its own entry in its own files; elsewhere, another package may have that name.
+    const entry = relative(real, fileURLToPath(resolveImport(name, pathToFileURL(manifest).href)));
+    return entry.startsWith('..') || isAbsolute(entry) ? undefined : entry.replaceAll('\\', '/');
+  } catch {
+    return undefined;
+  }
+}
+
 function locate(name: string, project: string, label: string): string {
   const where = { name, project };
   if (name.startsWith('.') || isAbsolute(name)) {
     const file = resolve(project, name);
     if (isFolder(file)) {
-      const message = `'${name}' is a folder; a file is required, e.g. '${name.replace(/\/$/, '')}/index.mjs'.`;
+      const example = `${name.replace(/\/$/, '')}/${entryOf(file) ?? 'index.mjs'}`;
+      const message = `'${name}' is a folder; a file is required, e.g. '${example}'.`;
       throw new LocalgradError('invalid-option', message, where);
     }
     if (existsSync(file)) return pathToFileURL(file).href;
