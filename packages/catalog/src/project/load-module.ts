@@ -62,15 +62,31 @@ function problemOf(name: string, cause: unknown, url: string): string {
   return isPlaced ? text : `${text}. The command 'node --check ${name}' shows the line`;
 }
 
-/** Why Node cannot import a TypeScript file, or an ES module as CommonJS, for messages; undefined for other files and causes. */
+/** What Node throws for a file whose ending is not that of a module. */
+const notModules = [
+  'ERR_UNKNOWN_FILE_EXTENSION',
+  'ERR_IMPORT_ATTRIBUTE_MISSING',
+  'ERR_IMPORT_ASSERTION_TYPE_MISSING', // before Node 22, of .json files
+];
+
+/**
+ * Why Node cannot import a file that is not JavaScript, or an ES module as CommonJS, for messages; undefined for other files and
+ * causes.
+ */
 export function unsupportedFile(cause: unknown, url: string): string | undefined {
   if (cause instanceof SyntaxError && cause.message === 'Cannot use import statement outside a module') {
     const name = url.slice(url.lastIndexOf('/') + 1);
     const other = name.endsWith('.js') ? ', or write "type": "module" into its package.json' : '';
     return `it is an ES module, but Node takes it for CommonJS. Rename it to ${name.replace(/\.\w+$/, '')}.mjs${other}.`;
   }
-  if (errorCodeOf(cause) !== 'ERR_UNKNOWN_FILE_EXTENSION' || !/\.[mc]?tsx?$/.test(url)) return undefined;
-  return `Node ${process.versions.node} runs no TypeScript. Compile it first, e.g. with npx tsc, and name the .js file.`;
+  if (!notModules.includes(errorCodeOf(cause) ?? '')) return undefined;
+  if (/\.[mc]?tsx?$/.test(url)) {
+    return `Node ${process.versions.node} runs no TypeScript. Compile it first, e.g. with npx tsc, and name the .js file.`;
+  }
+  const ending = /\.\w+$/.exec(url)?.[0];
+  return ending === undefined
+    ? undefined
+    : `files that end in '${ending}' are not JavaScript. Name a module that ends in .js or .mjs; it may read this file.`;
 }
 
 function cureFor(name: string, project: string): string {
