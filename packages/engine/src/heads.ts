@@ -58,15 +58,14 @@ export function headTargets(head: Head, targets: Targets, moduleInput: tf.Tensor
   return moduleInput !== undefined && readsModuleInput(head) ? { ...targets, moduleInput } : targets;
 }
 
-/** The cost of a head; measured on targets like those that it reads, unless it is declared. */
+/** The cost of a head; measured on targets like those that it reads, unless it is declared. Default: labels and images. */
 export function costOfHead(
   { head, module }: Pick<CompiledHead, 'head' | 'module'>,
   { network, createTargets }: { readonly network: Network; readonly createTargets?: CreateTargets | undefined },
 ): HeadCost {
-  if (!readsModuleInput(head) && !synthesizes(head)) return headCostOf(head, createTargets);
-  const onlyLabels = batchTargetsOf(head).every((name) => name === 'labels');
-  const create = createTargets ?? (onlyLabels ? createLabels : undefined);
-  if (create === undefined) return headCostOf(head);
+  const isUsual = batchTargetsOf(head).every((name) => name === 'labels' || name === 'images');
+  const create = createTargets ?? (isUsual ? usualTargets(network.imageShape) : undefined);
+  if (create === undefined || (!readsModuleInput(head) && !synthesizes(head))) return headCostOf(head, create);
   const provided = synthesizes(head)
     ? ([outputGradientTarget, head.inputShape] as const)
     : ([moduleInputTarget, shapeBetween(network, module - 1)] as const);
@@ -77,8 +76,11 @@ export function costOfHead(
   }));
 }
 
-function createLabels(batchSize: number) {
-  return { labels: tf.zeros<tf.Rank.R1>([batchSize], 'int32') };
+function usualTargets(imageShape: Shape3): CreateTargets {
+  return (batchSize) => ({
+    labels: tf.zeros<tf.Rank.R1>([batchSize], 'int32'),
+    images: tf.zeros<tf.Rank.R4>([batchSize, ...imageShape]),
+  });
 }
 
 /** Shape of a module's output; of the images for module −1. */
@@ -120,7 +122,7 @@ export function groupObjectives(
     result.set(module, [...(result.get(module) ?? []), compiled]);
   }
   check([...result.values()].flat());
-  const hunger = ({ head }: CompiledHead) => headCostOf(head).evaluatePeakBytes(1);
+  const hunger = (compiled: CompiledHead) => costOfHead(compiled, { network }).evaluatePeakBytes(1);
   for (const group of result.values()) group.sort((a, b) => hunger(b) - hunger(a));
   return result;
 }

@@ -23,11 +23,18 @@ describe('unsupportedFile', () => {
     expect(unsupportedFile(thrownBy(parse), `file:///study/${file}`)).toMatch(message);
   });
 
-  it('is silent about other files and errors', () => {
-    const other = Object.assign(new TypeError('Unknown file extension ".yaml"'), {
-      code: 'ERR_UNKNOWN_FILE_EXTENSION',
-    });
-    expect(unsupportedFile(other, 'file:///study/own.yaml')).toBeUndefined();
+  it.each([
+    ['photos.csv', 'ERR_UNKNOWN_FILE_EXTENSION'],
+    ['data.json', 'ERR_IMPORT_ATTRIBUTE_MISSING'],
+    ['data.json', 'ERR_IMPORT_ASSERTION_TYPE_MISSING'],
+  ])('asks for a module in place of %s', (file, code) => {
+    const cause = Object.assign(new TypeError('Unknown file extension'), { code });
+    expect(unsupportedFile(cause, `file:///study/${file}`)).toBe(
+      `files that end in '${file.slice(file.indexOf('.'))}' are not JavaScript. Name a module that ends in .js or .mjs; it may read this file.`,
+    );
+  });
+
+  it('is silent about other errors', () => {
     expect(unsupportedFile(new Error('it is broken'), 'file:///study/own.ts')).toBeUndefined();
   });
 });

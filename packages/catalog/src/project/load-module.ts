@@ -1,6 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { errorCodeOf, LocalgradError, locatedMessageOf, messageOf } from '@localgrad/core';
 import { resolve as resolveImport } from 'import-meta-resolve';
 import { describeModule, type ExternalModule } from './external-module.js';
@@ -62,15 +62,31 @@ function problemOf(name: string, cause: unknown, url: string): string {
   return isPlaced ? text : `${text}. The command 'node --check ${name}' shows the line`;
 }
 
-/** Why Node cannot import a TypeScript file, or an ES module as CommonJS, for messages; undefined for other files and causes. */
+/** What Node throws for a file whose ending is not that of a module. */
+const notModules = [
+  'ERR_UNKNOWN_FILE_EXTENSION',
+  'ERR_IMPORT_ATTRIBUTE_MISSING',
+  'ERR_IMPORT_ASSERTION_TYPE_MISSING', // before Node 22, of .json files
+];
+
+/**
+ * Why Node cannot import a file that is not JavaScript, or an ES module as CommonJS, for messages; undefined for other files and
+ * causes.
+ */
 export function unsupportedFile(cause: unknown, url: string): string | undefined {
   if (cause instanceof SyntaxError && cause.message === 'Cannot use import statement outside a module') {
     const name = url.slice(url.lastIndexOf('/') + 1);
     const other = name.endsWith('.js') ? ', or write "type": "module" into its package.json' : '';
     return `it is an ES module, but Node takes it for CommonJS. Rename it to ${name.replace(/\.\w+$/, '')}.mjs${other}.`;
   }
-  if (errorCodeOf(cause) !== 'ERR_UNKNOWN_FILE_EXTENSION' || !/\.[mc]?tsx?$/.test(url)) return undefined;
-  return `Node ${process.versions.node} runs no TypeScript. Compile it first, e.g. with npx tsc, and name the .js file.`;
+  if (!notModules.includes(errorCodeOf(cause) ?? '')) return undefined;
+  if (/\.[mc]?tsx?$/.test(url)) {
+    return `Node ${process.versions.node} runs no TypeScript. Compile it first, e.g. with npx tsc, and name the .js file.`;
+  }
+  const ending = /\.\w+$/.exec(url)?.[0];
+  return ending === undefined
+    ? undefined
+    : `files that end in '${ending}' are not JavaScript. Name a module that ends in .js or .mjs; it may read this file.`;
 }
 
 function cureFor(name: string, project: string): string {
@@ -83,12 +99,27 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
+/** The file that a folder's package exports, relative to the folder; undefined for other folders. */
+function entryOf(folder: string): string | undefined {
+  try {
+    const real = realpathSync(folder);
+    const manifest = join(real, 'package.json');
+    const { name } = JSON.parse(readFileSync(manifest, 'utf8'));
+    // A package's name resolves to its own entry in its own files; elsewhere, another package may have that name.
+    const entry = relative(real, fileURLToPath(resolveImport(name, pathToFileURL(manifest).href)));
+    return entry.startsWith('..') || isAbsolute(entry) ? undefined : entry.replaceAll('\\', '/');
+  } catch {
+    return undefined;
+  }
+}
+
 function locate(name: string, project: string, label: string): string {
   const where = { name, project };
   if (name.startsWith('.') || isAbsolute(name)) {
     const file = resolve(project, name);
     if (isFolder(file)) {
-      const message = `'${name}' is a folder; a file is required, e.g. '${name.replace(/\/$/, '')}/index.mjs'.`;
+      const example = `${name.replace(/\/$/, '')}/${entryOf(file) ?? 'index.mjs'}`;
+      const message = `'${name}' is a folder; a file is required, e.g. '${example}'.`;
       throw new LocalgradError('invalid-option', message, where);
     }
     if (existsSync(file)) return pathToFileURL(file).href;

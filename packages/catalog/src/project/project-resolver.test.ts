@@ -37,6 +37,10 @@ beforeAll(async () => {
     exports: { '.': { default: './index.js' } },
   });
   await mkdir(join(project, 'photos'));
+  await write('own-package/package.json', JSON.stringify({ name: 'own', exports: { '.': './dist/index.js' } }));
+  await write('own-package/dist/index.js', '');
+  await write('unbuilt/package.json', JSON.stringify({ name: 'unbuilt', exports: { '.': './dist/index.js' } }));
+  await write('foreign/package.json', JSON.stringify({ name: 'acme-own' }));
   await addPackage('acme-empty', 'export const nothing = 3;');
   await addPackage('acme-ready', `const options = {};\nexport const method = ${own('acme-ready')};`);
   await addPackage('acme-default', `const options = {};\nexport default ${own('acme-default')};`);
@@ -116,6 +120,9 @@ describe('projectResolver', () => {
       'invalid-option',
       "'./photos' is a folder; a file is required, e.g. './photos/index.mjs'.",
     ],
+    [{ method: './own-package/' }, 'invalid-option', "a file is required, e.g. './own-package/dist/index.js'."],
+    [{ method: './unbuilt' }, 'invalid-option', "a file is required, e.g. './unbuilt/dist/index.js'."],
+    [{ method: './foreign' }, 'invalid-option', "a file is required, e.g. './foreign/index.mjs'."],
     [{ optimizer: './absent.mjs' }, 'missing-dependency', "There is no file './absent.mjs' in "],
     [{ method: 'acme-closed' }, 'missing-dependency', 'cannot be resolved'],
     [

@@ -66,14 +66,17 @@ function rewrite(used: DecoratorName, plan: TrainingPlan, network: Network, sett
     heads.set(key, chained);
     return { ...objective, head: chained };
   };
-  const chainedReference = ({ head: { key }, role, span }: Objective, inner: HeadFactory): HeadReference => {
+  const chainedReference = ({ id, head, role, span }: Objective, inner: HeadFactory): HeadReference => {
+    const { key, shares: innerShares } = head;
+    checkSharing(used, id, innerShares, settings);
     const live = chainBlocks(network, span[1], settings);
     checkPool(at(network.modules, span[1], 'module'), live, settings);
     const { shares, isFirst } = sharing.of(live, `${role} ${inner.name}`);
     // Shared averages move once per step.
     const moves = isFirst && (settings.emaUpdate === 'all' || span[1] === lastChained);
     const chained = chainFactory(live, inner, settings, moves);
-    return { key: `${key}.leap`, factory: chained, ...(shares === undefined ? {} : { shares }) };
+    const common = shares ?? innerShares;
+    return { key: `${key}.leap`, factory: chained, ...(common === undefined ? {} : { shares: common }) };
   };
   const objectives = plan.objectives.map((objective) => (chosen.has(objective) ? withChain(objective) : objective));
   return { ...plan, method, objectives };
@@ -114,6 +117,21 @@ function chooseObjectives(
     );
   }
   return free;
+}
+
+/** Rejects common chains around heads that have weights in common. */
+function checkSharing(
+  { decorator, method }: DecoratorName,
+  id: string,
+  inner: SharedWeightsReference | undefined,
+  { share }: LamSettings,
+): void {
+  if (share === 'none' || inner === undefined) return;
+  throw new LocalgradError(
+    'invalid-option',
+    `${decorator}: option 'share' is '${share}', but the heads of '${method}' already share weights ('${inner.key}' in loss '${id}'); allowed: none.`,
+    { share, id, key: inner.key },
+  );
 }
 
 /** Describes the first of these heads, e.g. `'leap+0c1f' of module0: (2,0) (3,1)`. */
@@ -206,8 +224,11 @@ function chainFactory(
         ...(chainPool === 1 ? {} : { work: workAt(live, index, chainPool) }),
       };
     }),
-    build: ({ shared, ...context }, own) => {
-      const scope = shared ?? own;
+    build: ({ shared, ...place }, own) => {
+      // Common weights are those of the chains, or those of the heads behind them.
+      const sharesChains = settings.share !== 'none';
+      const scope = sharesChains ? (shared ?? own) : own;
+      const context = sharesChains || shared === undefined ? place : { ...place, shared };
       const { block, twins } = buildChain(name, live, settings, scope);
       const behindChain = (factory: HeadFactory) =>
         chainedHead(name, block, factory.build({ ...context, inputShape: block.outputShape }, scope.scope('end')));

@@ -39,12 +39,23 @@ export function headCostOf(head: Head, createTargets?: CreateTargets): HeadCost 
   if (head.cost !== undefined) return head.cost;
   const known = headCosts.get(head);
   if (known !== undefined) return known;
-  const onlyLabels = (head.reads ?? ['labels']).every((target) => target === 'labels');
-  const create = createTargets ?? (onlyLabels ? labels : undefined);
+  const create = createTargets ?? (readsLabelsOnly(head) ? labels : undefined);
   if (create === undefined) return estimatedHeadCost(head);
   const cost = measuredHeadCost(head, create);
   headCosts.set(head, cost);
   return cost;
+}
+
+/**
+ * Whether `headCostOf` knows the cost of a head without `createTargets`. A head made of others declares a cost only if it knows
+ * theirs: else it is measured as a whole, with the targets that it reads.
+ */
+export function isCostKnown(head: Head): boolean {
+  return head.cost !== undefined || readsLabelsOnly(head);
+}
+
+function readsLabelsOnly({ reads = ['labels'] }: Head): boolean {
+  return reads.every((target) => target === 'labels');
 }
 
 /** Multiply-accumulates of one forward pass, per sample. */

@@ -4,6 +4,7 @@ import {
   evaluationMode,
   formatShape,
   type Head,
+  type HeadCost,
   LocalgradError,
   type Parameter,
   sameShape,
@@ -13,7 +14,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { addGradients, parametersOf, statisticsOf } from '../blocks/add-gradients.js';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes } from '../blocks/sequence-cost.js';
-import { costOf, headCostOf } from '../cost/cost-of.js';
+import { costOf, headCostOf, isCostKnown } from '../cost/cost-of.js';
 import { choiceOf } from './choice.js';
 
 /**
@@ -42,21 +43,7 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
     inputShape: chain.inputShape,
     parameters: parametersOf([chain, head]),
     statistics: statisticsOf([chain, head]),
-    cost: {
-      get multiplyAccumulates() {
-        return costOf(chain).multiplyAccumulates + headCostOf(head).multiplyAccumulates;
-      },
-      evaluatePeakBytes: (batchSize) => {
-        const ledger = new Ledger();
-        const outputBytes = bytesOf(chain.outputShape, batchSize);
-        ledger.touch(costOf(chain).forwardPeakBytes(batchSize));
-        ledger.take(costOf(chain).residualBytes(batchSize) + outputBytes);
-        ledger.touch(headCostOf(head).evaluatePeakBytes(batchSize));
-        ledger.take(4 + gradientBytes(head) + outputBytes);
-        ledger.touch(costOf(chain).vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
-        return ledger.peak;
-      },
-    },
+    ...(isCostKnown(head) ? { cost: chainedCost(chain, head) } : {}),
     evaluate: (h, targets, request) => {
       const { mode, input } = request;
       const pass = chain.forward(h, mode);
@@ -94,5 +81,23 @@ export function chainedHead(name: string, chain: Block, head: Head): Head {
         }),
     ...(summarize === undefined ? {} : { summarize: (counts) => summarize.call(head, counts) }),
     ...choiceOf(head),
+  };
+}
+
+function chainedCost(chain: Block, head: Head): HeadCost {
+  return {
+    get multiplyAccumulates() {
+      return costOf(chain).multiplyAccumulates + headCostOf(head).multiplyAccumulates;
+    },
+    evaluatePeakBytes: (batchSize) => {
+      const ledger = new Ledger();
+      const outputBytes = bytesOf(chain.outputShape, batchSize);
+      ledger.touch(costOf(chain).forwardPeakBytes(batchSize));
+      ledger.take(costOf(chain).residualBytes(batchSize) + outputBytes);
+      ledger.touch(headCostOf(head).evaluatePeakBytes(batchSize));
+      ledger.take(4 + gradientBytes(head) + outputBytes);
+      ledger.touch(costOf(chain).vjpPeakBytes(batchSize, { input: true, parameters: true, release: true }));
+      return ledger.peak;
+    },
   };
 }

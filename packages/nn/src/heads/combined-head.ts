@@ -5,6 +5,7 @@ import {
   formatShape,
   get,
   type Head,
+  type HeadCost,
   type HeadFactoryTerm,
   type HeadRequest,
   LocalgradError,
@@ -16,7 +17,7 @@ import { currentKernels } from '@localgrad/kernels';
 import { add, mul, type Scalar, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs';
 import { addGradients, parametersOf, statisticsOf } from '../blocks/add-gradients.js';
 import { Ledger } from '../blocks/ledger.js';
-import { headCostOf } from '../cost/cost-of.js';
+import { headCostOf, isCostKnown } from '../cost/cost-of.js';
 import { choiceOf } from './choice.js';
 
 /** One of several losses on the same input. */
@@ -66,12 +67,7 @@ export function combinedHead(name: string, terms: readonly HeadTerm[]): Head {
     inputShape: first.head.inputShape,
     parameters: parametersOf(terms.map(({ head }) => head)),
     statistics: statisticsOf(terms.map(({ head }) => head)),
-    cost: {
-      get multiplyAccumulates() {
-        return terms.reduce((sum, { head }) => sum + headCostOf(head).multiplyAccumulates, 0);
-      },
-      evaluatePeakBytes: (batchSize) => evaluatePeakBytes(terms, batchSize),
-    },
+    ...(terms.every(({ head }) => isCostKnown(head)) ? { cost: combinedCost(terms) } : {}),
     termWeights: new Map(terms.map((term) => [term.name, term.weight])),
     reads: [...new Set(terms.flatMap(({ head }) => head.reads ?? ['labels']))],
     state: terms.flatMap(({ head }) => head.state ?? []),
@@ -137,6 +133,15 @@ function measureTerms(
 /** Without the predictor's own loss, which is one of several. */
 function metricsOf({ loss: _, ...metrics }: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
   return metrics;
+}
+
+function combinedCost(terms: readonly HeadTerm[]): HeadCost {
+  return {
+    get multiplyAccumulates() {
+      return terms.reduce((sum, { head }) => sum + headCostOf(head).multiplyAccumulates, 0);
+    },
+    evaluatePeakBytes: (batchSize) => evaluatePeakBytes(terms, batchSize),
+  };
 }
 
 function evaluatePeakBytes(terms: readonly HeadTerm[], batchSize: number): number {

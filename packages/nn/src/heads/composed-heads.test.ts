@@ -7,16 +7,17 @@ import {
   startOfTraining,
   trainingMode,
 } from '@localgrad/core';
-import { registerTrainingKernels, stockKernels } from '@localgrad/kernels';
+import { MemoryMeter, registerTrainingKernels, stockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { relu } from '../blocks/index.js';
 import { parallelSum } from '../blocks/parallel-sum.js';
 import { basicBlock } from '../blocks/residual-blocks.js';
-import { headCostOf } from '../cost/cost-of.js';
+import { headCostOf, multiplyAccumulatesOf } from '../cost/cost-of.js';
 import { pixelCrossEntropy } from '../losses/pixel-cross-entropy.js';
 import { createRandom } from '../random/random.js';
 import { createScope } from '../random/scope.js';
+import { tapeHead } from '../tape/index.js';
 import { perturb, randomTensor } from '../testing/check-block.js';
 import { LiveBytes } from '../testing/live-bytes.js';
 import { blockHead } from './block-head.js';
@@ -162,6 +163,70 @@ it('a combined head has the weighted sum of its terms as loss', () => {
   });
   const value = (name: string) => terms?.get(name)?.dataSync()[0] as number;
   expect(loss.dataSync()[0]).toBeCloseTo(3 * value('reconstruction') + 0.25 * value('classification'), 4);
+});
+
+describe('heads made of one that is measured on the images', () => {
+  /** A head without a declared cost, with one product of matrices. */
+  const reader = ({ inputShape, imageShape }: HeadContext): Head =>
+    tapeHead({
+      name: 'reader',
+      inputShape,
+      reads: ['images'],
+      fn: (h, { images }) => {
+        expect(images?.shape.slice(1)).toEqual(imageShape);
+        const colors = tf.mean(images ?? [], [1, 2]);
+        return tf.mul<tf.Scalar>(tf.mean(h), tf.mean(tf.matMul(colors, tf.ones([3, 2]))));
+      },
+    });
+  const products = 3 * 2;
+  const chain = basicBlock({ name: 'c', scope: createScope(1), inputShape: [6, 6, 4], channels: 8, stride: 2 });
+  const createTargets = (batchSize: number) => ({
+    labels: tf.zeros<tf.Rank.R1>([batchSize], 'int32'),
+    images: tf.zeros<tf.Rank.R4>([batchSize, ...context.imageShape]),
+  });
+
+  it.each<[string, () => Head, number]>([
+    [
+      'a chain',
+      () => chainedHead('leap+reader', chain, reader({ ...context, inputShape: chain.outputShape })),
+      multiplyAccumulatesOf(chain) + products,
+    ],
+    [
+      'several losses',
+      () =>
+        combinedHead('reader+1c2f', [
+          { name: 'reader', weight: 1, head: reader(context) },
+          { name: 'classification', weight: 1, head: classifier() },
+        ]),
+      products + multiplyAccumulatesOf(classifier()),
+    ],
+    [
+      'patches',
+      () =>
+        patchedHead(context, createScope(1), {
+          name: 'patched',
+          patches: 2,
+          share: false,
+          reduction: 'sum',
+          build: reader,
+        }),
+      4 * products,
+    ],
+  ])('are measured as a whole: %s', (_, build, multiplyAccumulates) => {
+    const head = build();
+    const { h, targets } = data();
+    const before = tf.memory().numTensors;
+    const cost = headCostOf(head, createTargets);
+    expect(cost.multiplyAccumulates).toBe(multiplyAccumulates);
+    const predicted = cost.evaluatePeakBytes(16);
+    expect(tf.memory().numTensors).toBe(before);
+    const meter = new MemoryMeter();
+    const { loss, terms, input, parameters } = head.evaluate(h, targets, request(trainingMode));
+    const peak = meter.peakBytes;
+    meter.detach();
+    tf.dispose([loss, ...(terms?.values() ?? []), input as tf.Tensor, ...parameters.values()]);
+    expect(Math.abs(predicted - peak), `${predicted} for ${peak}`).toBeLessThan(0.02 * peak);
+  });
 });
 
 it('incompatible heads are rejected', () => {

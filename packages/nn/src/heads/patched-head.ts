@@ -6,6 +6,7 @@ import {
   formatShape,
   type Head,
   type HeadContext,
+  type HeadCost,
   type HeadRequest,
   type HeadResult,
   LocalgradError,
@@ -23,7 +24,7 @@ import { addN, mul, type Scalar, type Tensor, type Tensor2D, type Tensor4D, tidy
 import { addGradients } from '../blocks/add-gradients.js';
 import { Ledger } from '../blocks/ledger.js';
 import { gradientBytes } from '../blocks/sequence-cost.js';
-import { headCostOf } from '../cost/cost-of.js';
+import { headCostOf, isCostKnown } from '../cost/cost-of.js';
 import { classificationMetrics } from '../losses/classification-metrics.js';
 import { crop, joinPatches, type Patch, patchesOf, shapeOf, withPatchTargets } from './patches.js';
 
@@ -108,12 +109,7 @@ export function patchedHead(context: HeadContext, scope: ParameterScope, options
     inputShape,
     parameters: built.flatMap((head) => head.parameters),
     statistics: built.flatMap((head) => head.statistics),
-    cost: {
-      get multiplyAccumulates() {
-        return parts.reduce((sum, { head }) => sum + headCostOf(head).multiplyAccumulates, 0);
-      },
-      evaluatePeakBytes: (batchSize) => evaluatePeakBytes(batchSize, inputShape, parts),
-    },
+    ...(built.every(isCostKnown) ? { cost: patchedCost(inputShape, parts) } : {}),
     reads,
     ...(first.termWeights === undefined ? {} : { termWeights: first.termWeights }),
     state: built.flatMap((head) => head.state ?? []),
@@ -239,6 +235,15 @@ function scaledSum<T extends Tensor>(values: readonly T[], scale: number): T {
   const sum = tidy(() => mul<T>(addN<T>([...values]), scale));
   for (const value of values) value.dispose();
   return sum;
+}
+
+function patchedCost(inputShape: Shape3, parts: readonly Part[]): HeadCost {
+  return {
+    get multiplyAccumulates() {
+      return parts.reduce((sum, { head }) => sum + headCostOf(head).multiplyAccumulates, 0);
+    },
+    evaluatePeakBytes: (batchSize) => evaluatePeakBytes(batchSize, inputShape, parts),
+  };
 }
 
 /** What patches have returned is held while the next one is evaluated; at the end, losses are added up, then inputs' gradients joined. */

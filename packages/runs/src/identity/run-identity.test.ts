@@ -217,6 +217,10 @@ describe('a run with initial weights', () => {
     await expect(execute({ config: configOf({ initialWeights: 'absent.safetensors' }) })).rejects.toThrow(
       /^initialWeights: cannot read 'absent\.safetensors'/,
     );
+    const run = join(folder, 'run');
+    await expect(execute({ config: configOf({ initialWeights: run }) })).rejects.toThrow(
+      `it is a folder; a file is required. Its weights are in '${join(run, 'weights.safetensors')}'.`,
+    );
   });
 });
 

@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ExternalModule } from '@localgrad/catalog';
-import { type JsonObject, readProblem } from '@localgrad/core';
+import { errorCodeOf, type JsonObject, readProblem } from '@localgrad/core';
 import { readWholeFile } from '@localgrad/core/folders';
 import { z } from 'zod';
 import { configError } from '../config/config-error.js';
 import { type NameOptions, resolveNames } from '../config/resolve-names.js';
 import type { RunConfig } from '../config/run-config.js';
 import { hashOf, sha256 } from '../folder/hash.js';
+import { runFiles } from '../folder/run-folder.js';
 import { readStateFile } from '../folder/state-file.js';
 import type { RunSplits } from '../run-images.js';
 import { runSchemaVersion, setKeys, withoutDefaults } from './config-identity.js';
@@ -70,7 +73,10 @@ export async function readInitialWeights(file: string): Promise<Uint8Array> {
   try {
     return await readWholeFile(file);
   } catch (cause) {
-    const problem = `cannot read '${file}': ${readProblem(cause)}.`;
+    // The folder of a run, which `evaluate` and `weights export` accept.
+    const weights = join(file, runFiles.weights);
+    const cure = errorCodeOf(cause) === 'EISDIR' && existsSync(weights) ? ` Its weights are in '${weights}'.` : '';
+    const problem = `cannot read '${file}': ${readProblem(cause)}.${cure}`;
     throw configError('initialWeights', problem, { code: 'invalid-data', cause });
   }
 }
