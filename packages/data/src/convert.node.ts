@@ -33,7 +33,7 @@ export async function convertToFolder(
   requireOption(Number.isInteger(workers) && workers >= 1, 'convertToFolder', 'workers', workers, 'integers ≥ 1');
   for (const dataset of [train, test]) checkConvertible(dataset);
   const { access, rename, rm } = await import('node:fs/promises');
-  const { createFolders, folderError } = await import('@localgrad/core/folders');
+  const { createFolders, folderError, whileBusy } = await import('@localgrad/core/folders');
   const isThere = await access(output).then(
     () => true,
     () => false,
@@ -48,7 +48,7 @@ export async function convertToFolder(
     });
     await writeImages(train, `${partial}/train`, workers, signal);
     await writeImages(test, `${partial}/test`, workers, signal);
-    await rename(partial, output);
+    await whileBusy(() => rename(partial, output));
   } finally {
     await rm(partial, { recursive: true, force: true });
   }
