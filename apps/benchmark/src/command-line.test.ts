@@ -33,6 +33,16 @@ const tinyRun = [
 ];
 
 describe('localgrad', () => {
+  it('ends a command that does not watch the signal as soon as it is interrupted', async () => {
+    const controller = new AbortController();
+    const written: string[] = [];
+    const stream = { write: (text: string) => written.push(text) };
+    const ended = runCommandLine(['doctor'], { stdout: stream, stderr: stream, signal: controller.signal });
+    controller.abort(new Error('interrupted'));
+    expect(await ended).toBe(130);
+    expect(written.join('')).toBe('localgrad: interrupted; everything written so far is complete.\n');
+  });
+
   it('has help for itself and every command', async () => {
     const { stdout, exitCode, stderr } = await run('--help');
     expect(exitCode).toBe(0);

@@ -18,7 +18,7 @@ import { registerWorker } from './commands/worker.js';
 import { flagOf } from './config/flags.js';
 import { optionDescription } from './help.js';
 import type { Presenter } from './present.js';
-import type { Terminal } from './terminal.js';
+import { type Terminal, watchedSignal } from './terminal.js';
 import { version } from './version.js';
 
 /** Maximum number of characters of an error message. */
@@ -43,13 +43,14 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     // Names of folders, classes and tensors may contain control characters.
     terminal.stdout.write(`${json ? JSON.stringify(result, null, 2) : printable(render(result))}\n`);
   };
-  const program = createProgram(terminal, present);
+  const { watched, unwatched } = watchedSignal(terminal);
+  const program = createProgram(watched, present);
   program.hook('preAction', (_, action) => {
     json = action.opts().json === true;
     rejectEmptyValues(action);
   });
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await Promise.race([program.parseAsync([...args], { from: 'user' }), unwatched]);
     return exitCode;
   } catch (error) {
     return report(error, program, args, terminal, json);

@@ -19,3 +19,29 @@ export interface Terminal {
 export function warn({ stderr }: Terminal, message: string): void {
   stderr.write(`localgrad: ${printable(message)}\n`);
 }
+
+/**
+ * A terminal that notes whether a command has looked at its signal, as those do that end after a step.
+ *
+ * @returns `unwatched` rejects with the signal's reason when it is aborted and no command watches it: a command of seconds ends
+ * at once
+ */
+export function watchedSignal(terminal: Terminal): { readonly watched: Terminal; readonly unwatched: Promise<never> } {
+  const { stdout, stderr, signal } = terminal;
+  if (signal === undefined) return { watched: terminal, unwatched: new Promise(() => {}) };
+  let isWatched = false;
+  const watched: Terminal = {
+    stdout,
+    stderr,
+    get signal() {
+      isWatched = true;
+      return signal;
+    },
+  };
+  const unwatched = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => isWatched || reject(signal.reason), { once: true });
+  });
+  // If the command ends first, nothing waits for it.
+  unwatched.catch(() => {});
+  return { watched, unwatched };
+}

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
-import { join } from 'node:path';
-import { cacheFolder, createFolders, readWholeFile } from '@localgrad/core/folders';
+import { dirname, join } from 'node:path';
+import { cacheFolder, createFolders, readWholeFile, whileBusy } from '@localgrad/core/folders';
 import { version } from '@tensorflow/tfjs';
 import type { BackendOptions } from './descriptor.js';
 import type { MeasurementOptions, Measurements } from './measurements.js';
@@ -19,8 +19,6 @@ export function keptMeasurements<Value>(
   { threads = 'auto', relaxedSimd = true }: Pick<BackendOptions, 'threads' | 'relaxedSimd'>,
   { file: name, circumstances = [], isValue }: MeasurementOptions<Value>,
 ): Measurements<Value> {
-  const folder = cacheFolder();
-  const file = join(folder, name);
   const node = process.versions.node.split('.')[0];
   const key = JSON.stringify([
     cpuName(),
@@ -33,20 +31,32 @@ export function keptMeasurements<Value>(
   ]);
   return {
     async read() {
-      const value = (await readAll(file)).get(key);
+      const value = (await readAll(place(name))).get(key);
       return isValue(value) ? value : undefined;
     },
     async write(value) {
+      const file = place(name);
+      if (file === undefined) return;
       const all = await readAll(file);
       // The newest is the last.
       all.delete(key);
       const kept = [...all].filter(([, one]) => isValue(one)).slice(1 - mostEntries);
-      await replace(folder, file, Object.fromEntries([...kept, [key, value]])).catch(() => undefined);
+      await replace(file, Object.fromEntries([...kept, [key, value]])).catch(() => undefined);
     },
   };
 }
 
-async function readAll(file: string): Promise<Map<string, unknown>> {
+/** Undefined for a user without a home folder: measurements are then repeated by each process. */
+function place(name: string): string | undefined {
+  try {
+    return join(cacheFolder(), name);
+  } catch {
+    return undefined;
+  }
+}
+
+async function readAll(file: string | undefined): Promise<Map<string, unknown>> {
+  if (file === undefined) return new Map();
   try {
     const content: unknown = JSON.parse((await readWholeFile(file)).toString('utf8'));
     return new Map(typeof content === 'object' && content !== null ? Object.entries(content) : []);
@@ -55,12 +65,12 @@ async function readAll(file: string): Promise<Map<string, unknown>> {
   }
 }
 
-async function replace(folder: string, file: string, content: object): Promise<void> {
-  await createFolders(folder);
+async function replace(file: string, content: object): Promise<void> {
+  await createFolders(dirname(file));
   const temporary = `${file}.${randomUUID()}`;
   try {
     await writeFile(temporary, `${JSON.stringify(content, undefined, 2)}\n`);
-    await rename(temporary, file);
+    await whileBusy(() => rename(temporary, file));
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;

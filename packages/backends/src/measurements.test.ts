@@ -19,6 +19,12 @@ const isValue = (value: unknown): value is number => typeof value === 'number';
 const numbers = (...circumstances: string[]) => keptMeasurements({ threads: 1 }, { file, circumstances, isValue });
 
 describe('keptMeasurements', () => {
+  it.skipIf(process.platform === 'win32')('keeps nothing for a user without a home folder', async () => {
+    for (const name of ['HOME', 'XDG_CACHE_HOME', 'LOCALGRAD_CACHE']) vi.stubEnv(name, '');
+    await numbers().write(1);
+    expect(await numbers().read()).toBeUndefined();
+  });
+
   it('keeps one value for each set of circumstances', async () => {
     await numbers('a').write(1);
     await numbers('b').write(2);

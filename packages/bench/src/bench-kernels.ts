@@ -7,7 +7,7 @@ import { type Spread, spreadOf } from './measure.js';
 import { type BenchmarkReport, measureOn } from './measure-on.js';
 import { type MeasuredBackend, relaxedSimdColumn } from './measured-backend.js';
 import { createProgress } from './progress.js';
-import type { Terminal } from './terminal.js';
+import { stopIfAsked, type Terminal } from './terminal.js';
 
 export interface BenchKernelsOptions extends MeasuredBackend {
   readonly batch: number;
@@ -48,8 +48,7 @@ export async function benchKernels(options: BenchKernelsOptions, terminal: Termi
     const progress = createProgress(terminal, tasks.length);
     const rows: KernelRow[] = [];
     for (const task of tasks) {
-      terminal.signal?.throwIfAborted();
-      rows.push(await measureTask(task, kernels, options.repeats));
+      rows.push(await measureTask(task, kernels, options.repeats, terminal.signal));
       progress.done(`${task.kernel} ${task.shape}`);
     }
     progress.end();
@@ -58,11 +57,17 @@ export async function benchKernels(options: BenchKernelsOptions, terminal: Termi
   return { ...report, kernels: kernels.name };
 }
 
-async function measureTask(task: KernelTask, own: TrainingKernels, repeats: number): Promise<KernelRow> {
+async function measureTask(
+  task: KernelTask,
+  own: TrainingKernels,
+  repeats: number,
+  signal: AbortSignal | undefined,
+): Promise<KernelRow> {
   const ownTimes: number[] = [];
   const stockTimes: number[] = [];
   const canStock = own !== stockKernels && (await works(task, stockKernels));
   for (let repeat = 0; repeat <= repeats; repeat++) {
+    await stopIfAsked(signal);
     const mine = await timed(task, own);
     const theirs = canStock ? await timed(task, stockKernels) : Number.NaN;
     // The first run compiles shaders and fills pools.

@@ -12,7 +12,7 @@ import { optimizerOf } from './optimization.js';
 import type { MeasuredNetwork } from './options.js';
 import { createProgress } from './progress.js';
 import { settingColumns } from './setting-columns.js';
-import type { Terminal } from './terminal.js';
+import { stopIfAsked, type Terminal } from './terminal.js';
 
 export interface BenchMemoryOptions extends Omit<MeasuredNetwork, 'batch'>, MeasuredBackend {
   readonly methods: readonly string[];
@@ -46,7 +46,7 @@ export function benchMemory(options: BenchMemoryOptions, terminal: Terminal): Pr
     const progress = createProgress(terminal, methods.length);
     const rows: MemoryRow[] = [];
     for (const method of methods) {
-      terminal.signal?.throwIfAborted();
+      await stopIfAsked(terminal.signal);
       const row = await memoryOf(method, options, backend, terminal);
       const reference = rows[0]?.largestBatch ?? row.largestBatch;
       rows.push({ ...row, relativeToBackprop: ratioOf(row.largestBatch, reference) });

@@ -9,7 +9,7 @@ import type { MeasuredNetwork } from './options.js';
 import { createPipelineContestant, type PipelineContestant, type PipelineTurn } from './pipeline-contestant.js';
 import { createProgress } from './progress.js';
 import { settingColumns } from './setting-columns.js';
-import type { Terminal } from './terminal.js';
+import { stopIfAsked, type Terminal } from './terminal.js';
 
 /** Delays of the workers' steps; the process that trains alone has none. */
 export type MeasuredDelays = Partial<Pick<RunConfig, 'delay' | 'gradientDelay' | 'gradientDelayCuts'>>;
@@ -96,7 +96,7 @@ async function measureMethod(
     for (const contestant of [...processes, ...pipelines]) turns.set(contestant, []);
     for (let turn = 0; turn < warmup + repeats; turn++) {
       for (const [contestant, own] of turns) {
-        signal?.throwIfAborted();
+        await stopIfAsked(signal);
         const measured = await contestant.run(steps);
         if (turn >= warmup) own.push(measured);
       }

@@ -36,6 +36,14 @@ const options: BenchStepOptions = {
 const quiet = { stdout: { write: () => {} }, stderr: { write: () => {} } };
 
 describe('benchStep', () => {
+  it('ends after the current step when an event of the process asks for it', async () => {
+    const controller = new AbortController();
+    const endless = { ...options, include: [], repeats: 1e6 };
+    const measured = benchStep(endless, { ...quiet, signal: controller.signal });
+    setTimeout(() => controller.abort(new Error('stopped')), 50);
+    await expect(measured).rejects.toThrow('stopped');
+  });
+
   it('interleaves the steps, and reports ratios to end-to-end training', async () => {
     const lines: string[] = [];
     const report = await benchStep(options, { ...quiet, stderr: { write: (text) => lines.push(text) } });

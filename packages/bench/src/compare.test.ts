@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compare, renderComparison } from './compare.js';
+import { parseCsv } from './csv.js';
 import { settingColumns } from './setting-columns.js';
 
 const settings = settingColumns({ image: [16, 16, 3], classes: 10, width: 8, memory: 'residuals', accumulate: 1 });
@@ -7,6 +8,14 @@ const record = { method: 'dgl', backbone: 'resnet14', modules: 3, backend: 'wasm
 const row = { ...record, ...settings, step_ms_median: '20.00', peak_bytes: 300 };
 const asText = (values: Readonly<Record<string, string | number | null>>) =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value ?? '')]));
+
+describe('parseCsv', () => {
+  it('reads a table that a spreadsheet has saved, with a byte-order mark and other line ends', () => {
+    const rows = [{ method: 'mlm(dgl, window: 3)', batch: '4' }];
+    expect(parseCsv('method,batch\n"mlm(dgl, window: 3)",4\n')).toEqual(rows);
+    expect(parseCsv('\ufeffmethod,batch\r\n"mlm(dgl, window: 3)",4\r\n')).toEqual(rows);
+  });
+});
 
 describe('compare', () => {
   it('gives ratios of rows with the same settings', () => {

@@ -32,10 +32,12 @@ function field(value: string | number): string {
   return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Reads the output of `csvOf`; the first line names the columns. */
+/** Reads the output of `csvOf`, also if a spreadsheet has saved it, with a byte-order mark; the first line names the columns. */
 export function parseCsv(text: string): Record<string, string>[] {
   const lines: string[][] = [[]];
-  for (const [, quoted, plain = '', end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g)) {
+  for (const [, quoted, plain = '', end] of text
+    .replace(/^\ufeff/, '')
+    .matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g)) {
     if (end === '' && quoted === undefined && plain === '' && lines.at(-1)?.length === 0) break;
     lines.at(-1)?.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
     if (end === '') break;

@@ -1,6 +1,7 @@
 import type { Contestant, StepMeasurement } from './options.js';
 import type { MeasuredPhases } from './phase-steps.js';
 import type { Progress } from './progress.js';
+import { stopIfAsked } from './terminal.js';
 
 export interface Turns {
   readonly warmup: number;
@@ -17,7 +18,7 @@ export async function takeTurns(
   const measured: StepMeasurement[][] = contestants.map(() => []);
   for (let turn = 0; turn < warmup + repeats; turn++) {
     for (const [index, contestant] of contestants.entries()) {
-      signal?.throwIfAborted();
+      await stopIfAsked(signal);
       const measurement = await contestant.step();
       if (turn >= warmup) measured[index]?.push(measurement);
     }

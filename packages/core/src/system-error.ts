@@ -7,6 +7,7 @@ const causes: Readonly<Record<string, string>> = {
   ENOTDIR: 'part of the path is a file, not a folder',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
+  EBUSY: 'another program uses it',
   ENAMETOOLONG: 'the name is too long for the file system',
   ELOOP: 'the path contains a loop of symbolic links',
   ENOSPC: 'the disk is full',

@@ -6,6 +6,8 @@ import { encodePngWith } from './png.js';
 export interface ConvertOptions {
   /** Number of images compressed and written at the same time, by the threads of Node.js; does not affect the files. Default 16. */
   readonly workers?: number;
+  /** Ends the conversion; nothing is left of it. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ConvertReport {
@@ -26,12 +28,12 @@ export async function convertToFolder(
   output: string,
   options: ConvertOptions = {},
 ): Promise<ConvertReport> {
-  rejectUnknownKeys('convertToFolder', options, ['workers']);
-  const { workers = 16 } = options;
+  rejectUnknownKeys('convertToFolder', options, ['workers', 'signal']);
+  const { workers = 16, signal } = options;
   requireOption(Number.isInteger(workers) && workers >= 1, 'convertToFolder', 'workers', workers, 'integers ≥ 1');
   for (const dataset of [train, test]) checkConvertible(dataset);
   const { access, rename, rm } = await import('node:fs/promises');
-  const { createFolders, folderError } = await import('@localgrad/core/folders');
+  const { createFolders, folderError, whileBusy } = await import('@localgrad/core/folders');
   const isThere = await access(output).then(
     () => true,
     () => false,
@@ -44,9 +46,9 @@ export async function convertToFolder(
     await createFolders(partial).catch((error: unknown) => {
       throw folderError(output, error);
     });
-    await writeImages(train, `${partial}/train`, workers);
-    await writeImages(test, `${partial}/test`, workers);
-    await rename(partial, output);
+    await writeImages(train, `${partial}/train`, workers, signal);
+    await writeImages(test, `${partial}/test`, workers, signal);
+    await whileBusy(() => rename(partial, output));
   } finally {
     await rm(partial, { recursive: true, force: true });
   }
@@ -63,7 +65,12 @@ function checkConvertible({ name, imageShape, labels }: ImageDataset): void {
   throw new LocalgradError('invalid-data', message, { name, channels });
 }
 
-async function writeImages(dataset: ImageDataset, folder: string, workers: number): Promise<void> {
+async function writeImages(
+  dataset: ImageDataset,
+  folder: string,
+  workers: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { writeFile } = await import('node:fs/promises');
   const { promisify } = await import('node:util');
   const { createFolders } = await import('@localgrad/core/folders');
@@ -79,6 +86,7 @@ async function writeImages(dataset: ImageDataset, folder: string, workers: numbe
   });
   for (const path of folders) await createFolders(path);
   await eachAtOnce(dataset.size, workers, async (index) => {
+    signal?.throwIfAborted();
     const bytes = dataset.images.subarray(index * length, (index + 1) * length);
     const file = await encodePngWith({ height, width, channels: channels === 1 ? 1 : 3, bytes }, deflate);
     const path = folders[dataset.labels[index] ?? 0] ?? folder;

@@ -18,6 +18,12 @@ function dataset(size: number, channels: 1 | 3): ImageDataset {
   return { name: 'noise', classes: ['a/b', 'c'], imageShape: [5, 4, channels], size, images, labels };
 }
 
+function controllerThatStops(): AbortController {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error('stopped')), 5);
+  return controller;
+}
+
 describe('convertToFolder', () => {
   it.each([1, 3] as const)(
     'writes the files of encodePng in order, with any number of workers; %d channels',
@@ -52,6 +58,14 @@ describe('convertToFolder', () => {
     const converting = convertToFolder({ config: {}, train, test: dataset(2, 1) }, output, { workers: 4 });
     await expect(converting).rejects.toThrow('unreadable');
     expect(readdirSync(root)).not.toContainEqual(expect.stringContaining('failed'));
+  });
+
+  it('leaves nothing behind if it is interrupted', async () => {
+    const folder = mkdtempSync(join(root, 'interrupted-'));
+    const { signal } = controllerThatStops();
+    const splits = { config: {}, train: dataset(4000, 1), test: dataset(3, 1) };
+    await expect(convertToFolder(splits, join(folder, 'out'), { workers: 2, signal })).rejects.toThrow('stopped');
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it('rejects images that no PNG file of ours can contain, before it creates a folder', async () => {

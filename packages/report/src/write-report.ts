@@ -1,4 +1,4 @@
-import { join, relative, resolve, sep } from 'node:path';
+import { join } from 'node:path';
 import { rejectUnknownKeys } from '@localgrad/core';
 import type { Study } from '@localgrad/experiments';
 import { pngOf } from './charts/png.js';
@@ -8,6 +8,7 @@ import { ReportFolder } from './folder/report-folder.js';
 import { renderPage } from './page/page.js';
 import { type PlanFigure, planFilesOf } from './plan-files.js';
 import { presentable } from './presentable.js';
+import { relativeAddress } from './relative-address.js';
 import { resultsCsv, runsCsv } from './text/csv.js';
 import { latexOf } from './text/latex.js';
 import { markdownOf } from './text/markdown.js';
@@ -48,11 +49,7 @@ export async function writeReport(study: Study, folder: string, options: ReportO
   const view = viewOf(presentable(study));
   const figures: DrawnFigure[] = [];
   for (const figure of figuresOf(view)) figures.push(await draw(figure));
-  const linkTo = (run: string) => {
-    const path = relative(target.path, resolve(run));
-    // A report outside the sweep may be read on machines without the runs.
-    return path.split(sep).filter((part) => part === '..').length > 1 ? null : addressOf(path);
-  };
+  const linkTo = (run: string) => relativeAddress(target.path, run);
   const plans = planFilesOf(planFigures);
   const pictures = new Map<string, string | Uint8Array>();
   for (const { id, svg, png } of figures) {
@@ -82,10 +79,4 @@ export async function writeReport(study: Study, folder: string, options: ReportO
     runs: file('runs.csv'),
     figures: [...pictures.keys()].map(file),
   };
-}
-
-/** A path as a relative address. */
-function addressOf(path: string): string {
-  const address = path.split(sep).map(encodeURIComponent).join('/');
-  return address.startsWith('.') ? address : `./${address}`;
 }

@@ -72,6 +72,8 @@ export async function trainIn(claim: Claim, options: AttemptOptions): Promise<Ru
   await write(runFiles.identity, `${JSON.stringify(identity, null, 2)}\n`);
   await write(runFiles.config, yamlText(recordedConfig(config)));
   await write(runFiles.environment, `${JSON.stringify(await environmentOf(backend), null, 2)}\n`);
+  // A slower build than the requested one is running, e.g. one without threads.
+  if (typeof backend.facts.reason === 'string') onProblem?.(backend.facts.reason);
   const arithmetic = arithmeticOf(backend);
   const difference = last === undefined ? undefined : arithmeticDifference(last.notes, arithmetic);
   if (difference !== undefined) onProblem?.(`Run ${runId} ${difference}: its result will not be bit-identical.`);

@@ -26,23 +26,7 @@ export async function buildBinding(packageFolder: string, libraryFolder: string)
   await createFolders(folder);
   const target = join(folder, 'tfjs_binding.node');
   const partial = `${target}.${process.pid}.partial`;
-  const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(packageFolder, 'binding', name));
-  const args = [
-    '-std=c++17',
-    '-O2',
-    '-fPIC',
-    '-shared',
-    `-DNAPI_VERSION=${nodeApiVersion}`,
-    '-DBUILDING_NODE_EXTENSION',
-    ...[join(packageFolder, 'binding'), join(libraryFolder, 'include'), nodeApi.include_dir].map((path) => `-I${path}`),
-    ...sources,
-    '-o',
-    partial,
-    `-L${join(libraryFolder, 'lib')}`,
-    ...librariesOf(libraryFolder).map((name) => join(libraryFolder, 'lib', name)),
-    '-Wl,-rpath,$ORIGIN/../../deps/lib',
-    ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
-  ];
+  const args = compilerArguments(packageFolder, libraryFolder, partial);
   const compilers = process.env.CXX === undefined ? ['c++', 'g++', 'clang++'] : [process.env.CXX];
   for (const compiler of compilers) {
     const { code, output } = await runProgram(compiler, args);
@@ -59,8 +43,41 @@ export async function buildBinding(packageFolder: string, libraryFolder: string)
   }
   throw new LocalgradError(
     'missing-dependency',
-    `Compiling the binding requires a C++ compiler; none of ${compilers.join(', ')} was found. On Debian: apt-get install g++.`,
+    `Compiling the binding requires a C++ compiler; none of ${compilers.join(', ')} was found. ${howToGetCompiler()}`,
   );
+}
+
+function howToGetCompiler(): string {
+  return process.platform === 'darwin' ? 'Install it: xcode-select --install.' : 'On Debian: apt-get install g++.';
+}
+
+/** @param platform default: that of this process */
+export function compilerArguments(
+  packageFolder: string,
+  libraryFolder: string,
+  output: string,
+  platform: NodeJS.Platform = process.platform,
+): string[] {
+  const isMac = platform === 'darwin';
+  const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(packageFolder, 'binding', name));
+  return [
+    '-std=c++17',
+    '-O2',
+    '-fPIC',
+    '-shared',
+    `-DNAPI_VERSION=${nodeApiVersion}`,
+    '-DBUILDING_NODE_EXTENSION',
+    ...[join(packageFolder, 'binding'), join(libraryFolder, 'include'), nodeApi.include_dir].map((path) => `-I${path}`),
+    ...sources,
+    '-o',
+    output,
+    `-L${join(libraryFolder, 'lib')}`,
+    ...librariesOf(libraryFolder).map((name) => join(libraryFolder, 'lib', name)),
+    // The folder of the binding has another name in the loader of macOS, which takes $ORIGIN for a folder.
+    `-Wl,-rpath,${isMac ? '@loader_path' : '$ORIGIN'}/../../deps/lib`,
+    // The functions of Node.js itself are found when it loads the binding.
+    ...(isMac ? ['-undefined', 'dynamic_lookup'] : []),
+  ];
 }
 
 function librariesOf(folder: string): string[] {

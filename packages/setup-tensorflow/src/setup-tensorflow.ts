@@ -74,8 +74,20 @@ export async function setUpTensorflow(options: SetupOptions, say: (line: string)
   return { package: packageName, folder, library, tensorflow: trial.tensorflow, gpu: trial.gpu, built: true };
 }
 
-function checkSource(release: Release, source: LibrarySource | undefined, { gpu, from, fromDir }: SetupOptions): void {
+/** @param platform default: that of this process */
+export function checkSource(
+  release: Release,
+  source: LibrarySource | undefined,
+  { gpu, from, fromDir }: Pick<SetupOptions, 'gpu' | 'from' | 'fromDir'>,
+  platform: NodeJS.Platform = process.platform,
+): void {
   const reject = (message: string) => new LocalgradError('invalid-option', message);
+  if (platform === 'win32') {
+    throw new LocalgradError(
+      'missing-dependency',
+      `This command compiles on Linux and macOS only. On Windows, try npm install ${release.packageName}; the backends wasm and webgpu work without it.`,
+    );
+  }
   if (source !== undefined) {
     if (gpu === true)
       throw reject(`--from '${from}' cannot be combined with --gpu. Pass the wheels' folder as --from-dir.`);
@@ -84,8 +96,8 @@ function checkSource(release: Release, source: LibrarySource | undefined, { gpu,
   }
   if (fromDir !== undefined && !existsSync(fromDir))
     throw reject(`--from-dir '${fromDir}': the folder does not exist.`);
-  if (process.platform === 'linux' && process.arch === 'x64') return;
-  const here = `this is ${process.platform} on ${process.arch}`;
+  if (platform === 'linux' && process.arch === 'x64') return;
+  const here = `this is ${platform} on ${process.arch}`;
   throw new LocalgradError(
     'missing-dependency',
     gpu === true

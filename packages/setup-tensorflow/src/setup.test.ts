@@ -7,7 +7,9 @@ import { create } from 'tar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ZipFile } from 'yazl';
 import { unpackArchive } from './archive.js';
-import { buildBinding } from './binding.js';
+import { buildBinding, compilerArguments } from './binding.js';
+import { processorRelease } from './releases.js';
+import { checkSource } from './setup-tensorflow.js';
 import { parseSource, unpackSource } from './source.js';
 import { unpackWheel } from './wheel.js';
 
@@ -103,7 +105,28 @@ describe('sources', () => {
   });
 });
 
+describe('the command', () => {
+  it('says on Windows what to do instead, also with a library of the user', () => {
+    const file = { kind: 'file', path: 'libtensorflow.tar.gz', id: 'own' } as const;
+    for (const source of [undefined, file])
+      expect(() => checkSource(processorRelease, source, { from: 'pypi' }, 'win32')).toThrow(
+        /compiles on Linux and macOS only.*npm install @tensorflow\/tfjs-node; the backends wasm and webgpu/,
+      );
+    expect(() => checkSource(processorRelease, file, { from: 'x.tar.gz' }, 'darwin')).not.toThrow();
+  });
+});
+
 describe('the binding', () => {
+  it.each([
+    ['linux', '-Wl,-rpath,$ORIGIN/../../deps/lib'],
+    ['darwin', '-Wl,-rpath,@loader_path/../../deps/lib'],
+  ] as const)('finds its library beside itself on %s', async (platform, option) => {
+    const library = join(folder, `library-${platform}`);
+    await mkdir(join(library, 'lib'), { recursive: true });
+    const args = compilerArguments(join(folder, 'package'), library, 'binding.node', platform);
+    expect(args.filter((arg) => arg.includes('rpath'))).toEqual([option]);
+  });
+
   it('fails with the compiler’s output and leaves no partial file', async () => {
     const [packageFolder, library] = [join(folder, 'package'), join(folder, 'from-archive')];
     await mkdir(join(packageFolder, 'binding'), { recursive: true });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, realpath } from 'node:fs/promises';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A package or file outside of localgrad that a run uses. */
@@ -15,10 +15,20 @@ export interface ExternalModule {
   readonly hash: string;
 }
 
-/** Describes a package or file. @param url its resolved location */
-export async function describeModule(name: string, url: string): Promise<ExternalModule> {
+/**
+ * Describes a package or file.
+ *
+ * @param url its resolved location
+ * @param paths rules for paths; default: those of this system
+ */
+export async function describeModule(
+  name: string,
+  url: string,
+  paths: Pick<typeof import('node:path'), 'isAbsolute'> = { isAbsolute },
+): Promise<ExternalModule> {
   const entry = await realpath(fileURLToPath(url));
-  if (/^[./]/.test(name) || name === fileURLToPath(url)) {
+  // On Windows absolute paths start with a drive, `C:/own.mjs`, whose slashes may be of either kind.
+  if (name.startsWith('.') || paths.isAbsolute(name)) {
     return { name, kind: 'file', version: null, hash: await hashOfFiles(dirname(entry), await importedFiles(entry)) };
   }
   const { root, manifest } = await packageOf(entry);

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, win32 } from 'node:path';
 import { clockAt } from '@localgrad/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { standardCatalog } from '../standard-catalog.js';
@@ -248,6 +248,13 @@ it('isExternalName accepts names with dashes, scopes and paths', () => {
 });
 
 describe('describeModule', () => {
+  it('takes absolute paths of Windows, with slashes of either kind, for files', async () => {
+    await write('drive.mjs', 'export default () => {};');
+    const url = `file://${join(project, 'drive.mjs')}`;
+    for (const name of ['C:\\work\\drive.mjs', 'C:/work/drive.mjs', '\\\\server\\share\\drive.mjs'])
+      expect(await describeModule(name, url, win32)).toMatchObject({ name, kind: 'file', version: null });
+  });
+
   const describeFile = (name: string) => describeModule(`./${name}`, `file://${join(project, name)}`);
 
   it('hashes a file and all files that it imports by relative paths', async () => {

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../caught.js';
 import { LocalgradError, rejectUnknownKeys } from '../errors.js';
 import { readWholeFile } from '../folders/read-whole-file.js';
+import { whileBusy } from '../folders/while-busy.js';
 import { type Digest, differentDigests, digestOfFile } from './digest.js';
 import { requestFrom } from './request.js';
 
@@ -85,7 +86,7 @@ async function downloadFrom(url: string, file: PublishedFile, path: string, opti
       await receive(url, file, partial, options);
       const found = await digestOfFile(partial, file.digest.algorithm);
       if (found === file.digest.hex) {
-        await rename(partial, path);
+        await whileBusy(() => rename(partial, path));
         await rm(`${partial}.json`, { force: true });
         return;
       }

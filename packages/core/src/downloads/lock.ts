@@ -28,9 +28,16 @@ async function acquire(path: string): Promise<void> {
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       const file = await open(path, 'wx');
-      await file.writeFile(JSON.stringify({ pid: process.pid, host: hostname() }));
-      await file.close();
-      return;
+      try {
+        await file.writeFile(JSON.stringify({ pid: process.pid, host: hostname() }));
+        return;
+      } catch (error) {
+        // E.g. on a full disk. A lock without an owner would make the next call wait.
+        await rm(path, { force: true });
+        throw error;
+      } finally {
+        await file.close();
+      }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       if (await isHeld(path)) break;
@@ -47,7 +54,8 @@ async function acquire(path: string): Promise<void> {
 async function isHeld(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) return false;
-  if (Date.now() - found.mtimeMs > abandonedAfter) return false;
+  // A time in the future does not count either: a live owner would have corrected it.
+  if (Math.abs(Date.now() - found.mtimeMs) > abandonedAfter) return false;
   try {
     const { pid, host } = JSON.parse((await readWholeFile(path)).toString('utf8'));
     if (host !== hostname() || typeof pid !== 'number') return true;

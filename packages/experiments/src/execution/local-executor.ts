@@ -4,6 +4,7 @@ import { isEnded } from '../sweep/run-limits.js';
 import { runFolderOf, type Sweep } from '../sweep/sweep-folder.js';
 import { readSweepStatus, type SweepStatus } from '../sweep/sweep-status.js';
 import { workerProgram } from '../worker-program.js';
+import { askToStop } from './ask-to-stop.js';
 import type { WorkerMessage } from './task-runner.js';
 import { type WorkerDone, workerEnvironment } from './worker-channel.js';
 
@@ -34,7 +35,7 @@ export async function runLocally(options: LocalOptions): Promise<SweepStatus> {
   const workers = Math.min(options.processes, left.length);
   const children = new Set<ChildProcess>();
   const stop = () => {
-    for (const child of children) child.kill('SIGTERM');
+    for (const child of children) askToStop(child);
   };
   signal?.addEventListener('abort', stop, { once: true });
   await Promise.all(Array.from({ length: workers }, (_, worker) => keepWorking(worker, options, children)));

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LocalgradError, readProblem } from '@localgrad/core';
-import { createFolders, folderError } from '@localgrad/core/folders';
+import { createFolders, folderError, whileBusy } from '@localgrad/core/folders';
 
 /**
  * Writes a file completely or not at all, and creates its folder.
@@ -23,7 +23,7 @@ export async function writeAtomically(file: string, content: string | Uint8Array
     } finally {
       await handle.close();
     }
-    await rename(partial, file);
+    await whileBusy(() => rename(partial, file));
   } catch (error) {
     await rm(partial, { force: true }).catch(() => {});
     throw new LocalgradError(

@@ -1,11 +1,20 @@
 import * as now from 'node:fs';
 import * as later from 'node:fs/promises';
 import { LocalgradError } from '@localgrad/core';
-import { createFolders, readWholeFile, rejectDevice, rejectDeviceSync } from '@localgrad/core/folders';
+import {
+  createFolders,
+  readWholeFile,
+  rejectDevice,
+  rejectDeviceSync,
+  whileBusy,
+  whileBusySync,
+} from '@localgrad/core/folders';
 
 /**
  * All file system calls of runs and sweeps. One mutable object, so that tests can replace
  * single calls: to fail, to wait, or to record their order.
+ *
+ * On Windows, calls on a file that another process has open for a moment are repeated.
  *
  * Opening a pipe waits for its other end, and a device may never end: calls that open existing files reject both with the
  * code `ENXIO`.
@@ -13,7 +22,7 @@ import { createFolders, readWholeFile, rejectDevice, rejectDeviceSync } from '@l
 export const fileSystem = {
   mkdir: createFolders,
   readdir: (folder: string) => later.readdir(folder),
-  readFile: readWholeFile,
+  readFile: (file: string) => whileBusy(() => readWholeFile(file)),
   stat: (path: string) => later.stat(path),
   open: async (path: string, flags: string): Promise<later.FileHandle> => {
     if (!creates(flags)) await rejectDevice(path);
@@ -25,8 +34,8 @@ export const fileSystem = {
   fsync: (handle: later.FileHandle) => handle.sync(),
   close: (handle: later.FileHandle) => handle.close(),
   link: (from: string, to: string) => later.link(from, to),
-  rename: (from: string, to: string) => later.rename(from, to),
-  unlink: (file: string) => later.unlink(file),
+  rename: (from: string, to: string) => whileBusy(() => later.rename(from, to)),
+  unlink: (file: string) => whileBusy(() => later.unlink(file)),
   rmdir: (folder: string) => later.rmdir(folder),
 
   // For events, which reach the system before training continues.
@@ -42,8 +51,8 @@ export const fileSystem = {
   sizeSync: (descriptor: number) => now.fstatSync(descriptor).size,
   fsyncSync: (descriptor: number) => now.fsyncSync(descriptor),
   closeSync: (descriptor: number) => now.closeSync(descriptor),
-  renameSync: (from: string, to: string) => now.renameSync(from, to),
-  unlinkSync: (file: string) => now.unlinkSync(file),
+  renameSync: (from: string, to: string) => whileBusySync(() => now.renameSync(from, to)),
+  unlinkSync: (file: string) => whileBusySync(() => now.unlinkSync(file)),
 };
 
 export type FileSystem = typeof fileSystem;

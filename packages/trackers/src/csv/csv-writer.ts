@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { LocalgradError, requireOption, shortened } from '@localgrad/core';
 import { type EpochEndEvent, metricValue, type Observer } from '@localgrad/train';
 import { writing } from '../write-error.js';
@@ -77,10 +77,12 @@ function columnsUnder(header: string | undefined): string[] {
   return isEarlier ? names.filter((name) => !name.startsWith('validation_')) : names;
 }
 
-/** Truncates a file to its header and `rows` rows; returns the header, if any. */
+/** Truncates a file to its header and `rows` rows, in place: a full disk or an interruption loses no row. Returns the header, if any. */
 function continueFile(file: string, rows: number): string | undefined {
   const records = rows > 0 && existsSync(file) ? splitCsvRecords(readFileSync(file, 'utf8')) : [];
-  writeFileSync(file, records.slice(0, rows + 1).join(''));
+  const kept = records.slice(0, rows + 1).join('');
+  if (kept === '') writeFileSync(file, '');
+  else truncateSync(file, Buffer.byteLength(kept));
   return records[0];
 }
 

@@ -1,7 +1,7 @@
 import { LocalgradError } from '@localgrad/core';
 import { currentKernels, stockKernels } from '@localgrad/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startWasm, type WasmOptions, type WasmRuntime } from './start.js';
 
 const started: WasmRuntime[] = [];
@@ -38,6 +38,15 @@ describe('startWasm', () => {
     expect(facts).toEqual({ build: 'threaded-simd', threads: 2, simd: true, relaxedSimd: true });
     expect(heap.shared).toBe(true);
     expect(currentKernels()).toBe(kernels);
+  });
+
+  it.skipIf(process.platform === 'win32')('starts threads without a temporary folder', async () => {
+    vi.stubEnv('TMPDIR', '/localgrad-nonexistent');
+    try {
+      expect((await start({ threads: 2 })).facts.threads).toBe(2);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it.each([2, 3, 8])('starts no more threads than %i, including the main one', async (threads) => {

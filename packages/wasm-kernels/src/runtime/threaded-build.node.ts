@@ -37,12 +37,13 @@ export async function instantiateThreadedBuild(threads: number, _paths?: string)
   const { wasmWorkerContents }: { wasmWorkerContents: string } = require(
     path.join(folder, 'tfjs-backend-wasm-threaded-simd.worker.js'),
   );
-  const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'localgrad-wasm-'));
+  const temporary = writeTemporary({
+    // The file exports the worker's source as a string literal with unescaped line breaks.
+    'worker.cjs': wasmWorkerContents.replace(/\n/g, '\\n'),
+    'main.cjs': withWorkers(fs.readFileSync(script, 'utf8'), threads),
+  });
   const worker = path.join(temporary, 'worker.cjs');
   const main = path.join(temporary, 'main.cjs');
-  // The file exports the worker's source as a string literal with unescaped line breaks.
-  fs.writeFileSync(worker, wasmWorkerContents.replace(/\n/g, '\\n'));
-  fs.writeFileSync(main, withWorkers(fs.readFileSync(script, 'utf8'), threads));
   const { cpus } = os;
   const [processor = unknownProcessor] = cpus();
   try {
@@ -73,8 +74,35 @@ export async function instantiateThreadedBuild(threads: number, _paths?: string)
   } finally {
     os.cpus = cpus;
     delete require.cache[main];
-    fs.rmSync(temporary, { recursive: true, force: true });
+    remove(temporary);
   }
+}
+
+/**
+ * Writes files into a new folder for the time of the start: in the system's temporary folder, or, where TMPDIR names a folder that
+ * does not exist or is full, as on some clusters, in another one.
+ */
+function writeTemporary(files: Readonly<Record<string, string>>): string {
+  let problem: unknown;
+  for (const parent of new Set([os.tmpdir(), ...(process.platform === 'win32' ? [] : ['/tmp']), process.cwd()])) {
+    let folder: string | undefined;
+    try {
+      folder = fs.mkdtempSync(path.join(parent, 'localgrad-wasm-'));
+      for (const [name, content] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), content);
+      return folder;
+    } catch (error) {
+      problem ??= error;
+      if (folder !== undefined) remove(folder);
+    }
+  }
+  throw problem;
+}
+
+/** What cannot be removed, e.g. while a scanner of Windows reads it, does not affect the backend. */
+function remove(folder: string): void {
+  try {
+    fs.rmSync(folder, { recursive: true, force: true });
+  } catch {}
 }
 
 /** The most threads that the backend uses, including the caller's. */

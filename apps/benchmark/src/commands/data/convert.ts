@@ -1,5 +1,6 @@
 import { type ConvertReport, convertToFolder } from '@localgrad/data';
 import { isFolderPath } from '@localgrad/image-data';
+import type { Terminal } from '../../terminal.js';
 import { type OpenFlags, openData } from './open.js';
 import { checkDataOutput } from './output.js';
 
@@ -7,9 +8,13 @@ import { checkDataOutput } from './output.js';
 export async function convertData(
   name: string,
   { output, ...flags }: OpenFlags & { readonly output: string },
+  terminal: Terminal,
 ): Promise<ConvertReport> {
   await checkDataOutput(name, flags, { output, createsParents: true });
-  return convertToFolder(await openData(name, flags), output);
+  const splits = await openData(name, flags);
+  // From here on an interruption also removes what was written.
+  const { signal } = terminal;
+  return convertToFolder(splits, output, signal === undefined ? {} : { signal });
 }
 
 export function renderConvert({ output, train, test }: ConvertReport): string {

@@ -78,7 +78,7 @@ export function registerData(program: Command, terminal: Terminal, present: Pres
     .option('--size <pixels>', 'size to which the images are resized, e.g. 96 or 512x1024', pixels)
     .addHelpText('after', '\nExample:\n  localgrad data convert ./photos --size 96 --output photos-96')
     .action((name: string, flags: { folder?: string; size?: ImageSize; output: string }) =>
-      present(() => convertData(name, flags), renderConvert),
+      present(() => convertData(name, flags, terminal), renderConvert),
     );
 }
 
