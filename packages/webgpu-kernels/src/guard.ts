@@ -67,7 +67,8 @@ export function guardBackend(backend: WebGpuBackend): () => void {
     if (dataOf(backend, dataId)?.values == null && !('OffscreenCanvas' in globalThis)) {
       throw new LocalgradError(
         'misuse',
-        'Tensor.dataSync() reads from a GPU in browsers only: on the webgpu backend in Node, use `await tensor.data()`.',
+        'A GPU is read synchronously in browsers only, by Tensor.dataSync() or by operations on another backend: ' +
+          'on the webgpu backend in Node, use `await tensor.data()`.',
       );
     }
     return readSync(dataId);
