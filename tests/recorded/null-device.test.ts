@@ -57,6 +57,27 @@ it.skipIf(runtime === undefined)('steps whose gradients are clipped are recorded
   training.dispose();
 });
 
+it.skipIf(runtime === undefined)(
+  'steps are recorded once the learning rate is not 0, with factors for some weights',
+  { timeout: 300_000 },
+  async () => {
+    const training = createTraining({
+      ...{ factory: cifarResNet({ depth: 8 }), method: dgl({ head: '1c2f' }), modules: 2, side: 8, batch: 2 },
+      createOptimizer: () =>
+        sgd({ learningRate: 0.1, parameters: [{ match: '*.conv1.weight', learningRateScale: 2 }] }),
+      learningRate: { config: {}, rate: ({ step }) => (step < 8 || step === 12 ? 0 : 0.1) },
+    });
+    const modes: (string | undefined)[] = [];
+    for (let index = 0; index < 14; index++) {
+      await training.losses(index);
+      modes.push(training.step.recording?.mode);
+    }
+    expect(new Set(modes.slice(0, 9))).toEqual(new Set(['tracing']));
+    expect(new Set(modes.slice(11))).toEqual(new Set(['recorded']));
+    training.dispose();
+  },
+);
+
 /** Counts the dispatches of `work`. */
 async function dispatchesOf(work: () => Promise<unknown>): Promise<number> {
   const encoder: unknown = Reflect.get(globalThis, 'GPUComputePassEncoder');

@@ -44,6 +44,11 @@ describe('a batch of another type', () => {
     expect(() => createExecutor(compiled).step({} as Batch, { onGradients() {} })).toThrow(/this one has neither\./);
   });
 
+  it('is rejected without any image', () => {
+    const empty = tf.zeros([0, ...images.shape.slice(1)]);
+    expect(() => run(empty, tf.zeros([0], 'int32'))).toThrow("A batch for 'greedy' contains no images.");
+  });
+
   it('is rejected in evaluation mode', () => {
     const network = buildNetwork(fourLayers, [4], createScope(1));
     const { classifier } = network.backbone;

@@ -37,6 +37,7 @@ export function checkBatch({ network, plan, range }: CompiledPlan, { heads }: Co
   const { images, targets } = batch;
   const [size] = images.shape;
   checkImages(images, shapeBetween(network, range[0] - 1), `A batch for '${plan.method}' on ${network.backbone.name}`);
+  if (size === 0) throw new LocalgradError('misuse', `A batch for '${plan.method}' contains no images.`);
   for (const group of heads.values()) {
     for (const compiled of group) {
       for (const name of batchTargetsOf(compiled.head)) {

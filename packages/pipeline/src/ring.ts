@@ -1,9 +1,11 @@
 /// <reference lib="es2024.sharedmemory" />
 
-/** Positions of the counters in front of the data: bytes written and read so far, modulo 2³². */
+/** Positions of the counters in front of the data: bytes written and read so far, modulo a multiple of the capacity. */
 const written = 0;
 const read = 1;
 const headerBytes = 8;
+/** Largest capacity: counters of 32 bits distinguish a full ring from an empty one. */
+const mostBytes = 2 ** 31;
 
 /**
  * A stream of bytes between two threads of a process, through shared memory of a fixed size: one writes, the other reads.
@@ -14,16 +16,20 @@ export class SharedRing {
   readonly memory: SharedArrayBuffer;
   readonly #counters: Int32Array;
   readonly #bytes: Uint8Array;
+  /** Where counters start again at 0, which is the place that follows: both ends may be anywhere then. */
+  readonly #modulus: number;
 
   constructor(memory: SharedArrayBuffer) {
     this.memory = memory;
     this.#counters = new Int32Array(memory, 0, 2);
     this.#bytes = new Uint8Array(memory, headerBytes);
+    const { length } = this.#bytes;
+    this.#modulus = Math.floor(2 ** 32 / length) * length;
   }
 
-  /** A ring with new memory. */
+  /** A ring with new memory: of `bytes`, or of 2 GiB if that is less. */
   static withCapacity(bytes: number): SharedRing {
-    return new SharedRing(new SharedArrayBuffer(headerBytes + bytes));
+    return new SharedRing(new SharedArrayBuffer(headerBytes + Math.min(bytes, mostBytes)));
   }
 
   /** Whether everything that was written has been read. */
@@ -73,7 +79,7 @@ export class SharedRing {
 
   #writeSome(bytes: Uint8Array): number {
     const start = Atomics.load(this.#counters, written);
-    const used = (start - Atomics.load(this.#counters, read)) >>> 0;
+    const used = this.#distance(Atomics.load(this.#counters, read), start);
     const count = Math.min(bytes.length, this.#bytes.length - used);
     this.#copy(start, count, (place, from, to) => this.#bytes.set(bytes.subarray(from, to), place));
     this.#advance(written, start, count);
@@ -82,11 +88,17 @@ export class SharedRing {
 
   #readSome(into: Uint8Array): number {
     const start = Atomics.load(this.#counters, read);
-    const available = (Atomics.load(this.#counters, written) - start) >>> 0;
+    const available = this.#distance(start, Atomics.load(this.#counters, written));
     const count = Math.min(into.length, available);
     this.#copy(start, count, (place, from, to) => into.set(this.#bytes.subarray(place, place + to - from), from));
     this.#advance(read, start, count);
     return count;
+  }
+
+  /** Bytes from one counter to another, ahead of it or equal. */
+  #distance(from: number, to: number): number {
+    const difference = (to >>> 0) - (from >>> 0);
+    return difference < 0 ? difference + this.#modulus : difference;
   }
 
   /** Calls `copy` for the one or two pieces of the memory that contain `count` bytes. */
@@ -99,7 +111,8 @@ export class SharedRing {
 
   #advance(counter: typeof written | typeof read, start: number, count: number): void {
     if (count === 0) return;
-    Atomics.store(this.#counters, counter, (start + count) | 0);
+    const next = (start >>> 0) + count;
+    Atomics.store(this.#counters, counter, (next < this.#modulus ? next : next - this.#modulus) | 0);
     Atomics.notify(this.#counters, counter);
   }
 }

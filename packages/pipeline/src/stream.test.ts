@@ -81,14 +81,18 @@ describe('SharedRing', () => {
     expect([...found, ...rest]).toEqual([...bytes]);
   });
 
-  it('continues where its counters wrap around', () => {
-    const ring = SharedRing.withCapacity(16);
-    new Int32Array(ring.memory, 0, 2).fill(-8);
-    for (let value = 0; value < 4; value++) {
-      ring.write(new Uint8Array(12).fill(value));
-      const found = new Uint8Array(12);
+  it.each([16, 48, 100, 257])('loses nothing where its counters start again, with %i bytes', (capacity) => {
+    const ring = SharedRing.withCapacity(capacity);
+    // As after 4 GiB.
+    new Int32Array(ring.memory, 0, 2).fill(Math.floor(2 ** 32 / capacity) * capacity - 30);
+    const bytesFrom = (first: number, length: number) => Uint8Array.from({ length }, (_, index) => first + index);
+    let sent = 0;
+    for (let received = 0; received < 120; received += 5) {
+      // The reader is behind, and takes other pieces than were written.
+      for (; sent + 7 - received <= 16; sent += 7) ring.write(bytesFrom(sent, 7));
+      const found = new Uint8Array(5);
       ring.read(found);
-      expect(found).toEqual(new Uint8Array(12).fill(value));
+      expect(found).toEqual(bytesFrom(received, 5));
     }
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { guardBackend } from './guard.js';
 import type { WebGpuBackend } from './program.js';
 
@@ -24,6 +24,11 @@ function fake() {
     },
     bufferManager: { numBytesUsed: 3 * 2 ** 20, acquireBuffer: (size: number) => acquired.push(size) },
     read: async () => 'values',
+    readSync: () => 'values',
+    tensorMap: new Map<unknown, { readonly values: unknown }>([
+      ['uploaded', { values: [1] }],
+      ['computed', { values: null }],
+    ]),
   } as unknown as WebGpuBackend;
   const removeGuard = guardBackend(backend);
   return {
@@ -36,6 +41,8 @@ function fake() {
 }
 
 describe('a guarded WebGPU backend', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
   it('creates buffers and reads as usual while nothing fails', async () => {
     const { backend, acquired } = fake();
     backend.bufferManager.acquireBuffer(800, 0);
@@ -71,6 +78,15 @@ describe('a guarded WebGPU backend', () => {
     const wrong = fake();
     wrong.report(new Error('invalid bind group'));
     await expect(wrong.backend.read({})).rejects.toMatchObject({ code: 'backend-lost' });
+  });
+
+  it('says how to read a computed tensor in Node, where it cannot be read synchronously', () => {
+    const { backend } = fake();
+    const [uploaded, computed] = ['uploaded', 'computed'] as unknown as [object, object];
+    expect(backend.readSync(uploaded)).toBe('values');
+    expect(() => backend.readSync(computed)).toThrow(/in Node, use `await tensor\.data\(\)`/);
+    vi.stubGlobal('OffscreenCanvas', class {});
+    expect(backend.readSync(computed)).toBe('values');
   });
 
   it('behaves as before after the guard is removed', async () => {

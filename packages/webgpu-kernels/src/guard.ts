@@ -1,12 +1,12 @@
 import { LocalgradError } from '@localgrad/core';
-import type { WebGpuBackend } from './program.js';
+import { dataOf, type WebGpuBackend } from './program.js';
 
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /**
  * Turns GPU errors into exceptions. WebGPU reports an error as an event, long after the call that caused it; without the
  * guard, a step on a lost device yields zeros. With it, every new buffer and every read throws the first reported error,
- * and a buffer beyond the device limits is rejected before it is created.
+ * and a buffer beyond the device limits is rejected before it is created. Synchronous reads are rejected where they cannot work.
  *
  * @returns removes the guard
  */
@@ -16,7 +16,7 @@ export function guardBackend(backend: WebGpuBackend): () => void {
   void device.lost.then(({ reason, message }) => {
     failure ??= new LocalgradError(
       'backend-lost',
-      `The GPU device was lost (${reason}): ${message || 'the driver reports no reason'}. Start the program again; files saved before are intact.`,
+      `The GPU device was lost (${reason}): ${message || 'the driver reports no reason'}. Start the program again, or reload the page; what was saved before is intact.`,
     );
   });
   const listen = ({ error }: { readonly error: Error }) => {
@@ -36,7 +36,7 @@ export function guardBackend(backend: WebGpuBackend): () => void {
 
   const limits = ['maxBufferSize', 'maxStorageBufferBindingSize'].map((name) => device.limits[name] as number);
   const largest = Math.min(...limits);
-  const original = { acquireBuffer: bufferManager.acquireBuffer, read: backend.read };
+  const original = { acquireBuffer: bufferManager.acquireBuffer, read: backend.read, readSync: backend.readSync };
   const acquire = original.acquireBuffer.bind(bufferManager);
   bufferManager.acquireBuffer = (size, ...rest) => {
     check();
@@ -61,9 +61,22 @@ export function guardBackend(backend: WebGpuBackend): () => void {
       throw error;
     }
   };
+  const readSync = original.readSync.bind(backend);
+  backend.readSync = (dataId) => {
+    // TensorFlow.js reads through a canvas.
+    if (dataOf(backend, dataId)?.values == null && !('OffscreenCanvas' in globalThis)) {
+      throw new LocalgradError(
+        'misuse',
+        'A GPU is read synchronously in browsers only, by Tensor.dataSync() or by operations on another backend: ' +
+          'on the webgpu backend in Node, use `await tensor.data()`.',
+      );
+    }
+    return readSync(dataId);
+  };
   return () => {
     device.removeEventListener('uncapturederror', listen);
     bufferManager.acquireBuffer = original.acquireBuffer;
     backend.read = original.read;
+    backend.readSync = original.readSync;
   };
 }

@@ -109,6 +109,17 @@ function labeledSum(x: tf.Tensor4D, masks: tf.Tensor): tf.Tensor {
   return tf.neg(tf.sum(tf.mul(indicators, tf.logSoftmax(tf.reshape(x, [30, 3])))));
 }
 
+it.each<[LossFunction, tf.Tensor]>([
+  [softmaxCrossEntropy, tf.zeros([2], 'int32')],
+  [pixelCrossEntropy(), tf.zeros([2, 1, 1], 'int32')],
+])('$0.name needs two classes, in training and for its metrics', (loss, classes) => {
+  const output = tf.ones<tf.Rank.R4>([2, 1, 1, 1]);
+  const targets = { labels: classes as tf.Tensor1D, masks: classes };
+  const message = `Loss '${loss.name}' needs at least two classes, but the output has 1`;
+  expect(() => loss.evaluate(output, targets, 1)).toThrow(message);
+  expect(() => loss.metrics?.(output, targets, tf.scalar(0))).toThrow(message);
+});
+
 describe('targets of another type', () => {
   it.each<[string, LossFunction, () => tf.Tensor4D, tf.Tensor, RegExp]>([
     ['labels', softmaxCrossEntropy, vectors, tf.tensor1d([0, 1, 2, 1, 0]), /float32 tensor of shape \[5\].*'int32'/],

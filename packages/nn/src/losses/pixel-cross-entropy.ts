@@ -37,7 +37,7 @@ import {
 } from '@tensorflow/tfjs';
 import { asScoreRows, confusionCounts, confusionMetrics, sumOverRows } from './confusion.js';
 import type { LossFunction, LossResult } from './loss-function.js';
-import { checkClasses, requireTarget } from './targets.js';
+import { checkClasses, requireClasses, requireTarget } from './targets.js';
 
 /** Options of `pixelCrossEntropy`. */
 export interface PixelCrossEntropyOptions {
@@ -169,6 +169,7 @@ function likelihoodLoss(
 
 /** The classes of all pixels, [batch · height · width]; shares the target's data. */
 function pixelLabels(output: Tensor4D, targets: Targets, name: string): Tensor1D {
+  requireClasses(output.shape[3], lossName);
   const masks = requireTarget(targets, name, reader);
   checkClasses(name, masks, reader, 3);
   const [batch, height, width] = output.shape;

@@ -4,7 +4,7 @@ import { add, dispose, mul, oneHot, type Scalar, sub, sum, type Tensor1D, type T
 import { asMaps, asRows } from '../blocks/dense.js';
 import { classificationMetrics } from './classification-metrics.js';
 import type { LossFunction } from './loss-function.js';
-import { requireTarget } from './targets.js';
+import { requireClasses, requireTarget } from './targets.js';
 
 /** Mean cross-entropy of a softmax over the channels with target `labels`, which may be smoothed. */
 export const softmaxCrossEntropy: LossFunction = {
@@ -12,6 +12,7 @@ export const softmaxCrossEntropy: LossFunction = {
   reads: ['labels'],
   predicts: true,
   evaluate(output, targets, weight, { labelSmoothing = 0 } = {}) {
+    requireClasses(output.shape[3], 'softmaxCrossEntropy');
     const labels = requireTarget(targets, 'labels', "loss 'softmaxCrossEntropy'");
     const logits = asRows(output);
     const hard = currentKernels().softmaxCrossEntropy(logits, labels, weight);
@@ -22,6 +23,7 @@ export const softmaxCrossEntropy: LossFunction = {
     return { loss, cotangent };
   },
   metrics(output, targets) {
+    requireClasses(output.shape[3], 'softmaxCrossEntropy');
     const labels = requireTarget(targets, 'labels', "loss 'softmaxCrossEntropy'");
     const logits = asRows(output);
     const metrics = classificationMetrics(logits, labels);

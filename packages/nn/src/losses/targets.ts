@@ -61,6 +61,21 @@ export function checkClasses(name: string, target: Tensor, reader: string, rank:
   throw wrongType(name, target, reader, `classes are int32: ${creation}, or tf.cast(${name}, 'int32')`);
 }
 
+/**
+ * Fails unless a loss has classes to compare; TensorFlow.js has no one-hot vectors of length 1.
+ *
+ * @param loss its name, for the message
+ * @throws LocalgradError `invalid-data`
+ */
+export function requireClasses(classes: number, loss: string): void {
+  if (classes >= 2) return;
+  throw new LocalgradError(
+    'invalid-data',
+    `Loss '${loss}' needs at least two classes, but the output has ${classes}: of images in folders, each folder is a class.`,
+    { loss, classes },
+  );
+}
+
 function wrongType(name: string, { dtype, shape, rank }: Tensor, reader: string, cure: string): LocalgradError {
   const extents = rank === 0 ? 'without axes' : `of shape [${shape.join(', ')}]`;
   return new LocalgradError(

@@ -19,6 +19,7 @@ import type { ThreadStart } from '../worker-thread.js';
 import { SharedControl } from './control.js';
 import { asynchronousPlacement } from './placement.js';
 import { SharedReplayBuffer } from './shared-buffer.js';
+import { storedHeaderBytes } from './stored-batch.js';
 import type { WorkerTurn } from './turn.js';
 import { AsynchronousWorkers } from './workers.js';
 
@@ -47,9 +48,6 @@ export interface AsynchronousPipeline extends Pipeline {
 
 /** Batches of data that wait for the first worker. */
 const waitingBatches = 2;
-
-/** Bytes of names and shapes in front of a stored batch. */
-const headerBytes = 4096;
 
 /**
  * Asynchronous training with replay buffers, in which each worker trains its modules at its own pace: it reads the outputs of
@@ -131,7 +129,7 @@ class SharedPipeline implements AsynchronousPipeline {
     this.#resumed = undefined;
     this.#tensors = tensors;
     const control = SharedControl.create(turns);
-    const buffers = this.#createBuffers(batchSize);
+    const buffers = this.#createBuffers(batchSize, accumulate);
     const data = SharedRing.withCapacity(waitingBatches * messageBytes(at(this.#parts, 0, 'part'), batchSize)).memory;
     const starts = this.placement.map((group, worker): ThreadStart => {
       const output = buffers[worker];
@@ -172,13 +170,14 @@ class SharedPipeline implements AsynchronousPipeline {
   }
 
   /** Memories of the buffers, one per worker but the last. */
-  #createBuffers(batchSize: number): SharedArrayBuffer[] {
+  #createBuffers(batchSize: number, accumulate: number): SharedArrayBuffer[] {
     const { compiled } = this.#options;
     const { bufferSize } = this.#rules;
     const storing = this.placement.slice(0, -1).map(({ range }) => range[1]);
     const { buffers } = describeBuffers(compiled, this.#rules, batchSize, storing);
-    return buffers.map(({ bytes }) => {
-      return SharedReplayBuffer.create(this.#rules, bytes / bufferSize + headerBytes).memory;
+    return buffers.map(({ bytes, targets }) => {
+      const slotBytes = bytes / bufferSize + storedHeaderBytes(targets, accumulate);
+      return SharedReplayBuffer.create(this.#rules, slotBytes).memory;
     });
   }
 

@@ -1,5 +1,5 @@
 import { LocalgradError } from '@localgrad/core';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { binary } from '../generated/threaded-simd.js';
 import { createSingleThreadPool, type KernelFunctions } from './pool.js';
 import { createThreadPool, type ThreadPool } from './thread-pool.js';
@@ -185,6 +185,21 @@ describe('thread pool', () => {
     expect(caught(run).message).toContain('no progress');
     expect(caught(() => pool?.wait()).message).toContain('no progress');
     await pool.workers[0]?.terminate();
+  });
+
+  it('waits for a long piece although the machine sleeps meanwhile', async () => {
+    // As above; the clock jumps by an hour whenever it is read.
+    const pause = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    pool = await createThreadPool(module, { ...functions, sumArrays: pause }, memory, { threads: 2 });
+    let hours = 0;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => 3_600_000 * hours++);
+    try {
+      pool.run('sumArrays', 2, () => [0, 64, 2 ** 29, 0, 0, 4]);
+      pool.wait();
+    } finally {
+      clock.mockRestore();
+    }
+    expect(pool.isIdle).toBe(true);
   });
 
   it('rejects work after disposal, unknown kernels, and too many pieces', async () => {

@@ -53,14 +53,15 @@ export async function createThreadPool(
   /** Takes pieces until a condition holds; a piece that a dead thread has taken never ends. */
   const helpUntil = (isDone: () => boolean, purpose: string) => {
     const patience = Math.min(100, timeoutMilliseconds);
-    let since: number | undefined;
+    // Of waiting, not of the clock: a machine that sleeps, or a process that is stopped, loses no thread.
+    let waited = 0;
     while (!isDone()) {
       if (queue.help(patience)) {
-        since = undefined;
+        waited = 0;
         continue;
       }
-      since ??= Date.now() - patience;
-      if (Date.now() - since >= timeoutMilliseconds) failure ??= `no progress for ${timeoutMilliseconds / 1000} s`;
+      waited += patience;
+      if (waited >= timeoutMilliseconds) failure ??= `no progress for ${timeoutMilliseconds / 1000} s`;
       if (failure !== undefined) throw deadError(failure, purpose);
     }
   };

@@ -13,6 +13,7 @@ import { registerTrainingGradients } from '../stock/register.js';
 import { type Build, startBuild } from './build.js';
 import { detectWasm, type WasmFeatures } from './detect.js';
 import { maximumHeapBytes, openHeap, type WasmHeap } from './heap.js';
+import { threadObstacle } from './platform.node.js';
 import { withoutFatalErrorHandlers } from './process-listeners.js';
 
 export interface WasmOptions {
@@ -39,7 +40,7 @@ export type WasmFacts = {
   readonly threads: number;
   readonly simd: boolean;
   readonly relaxedSimd: boolean;
-  /** Why a slower build than the requested one is running. */
+  /** Why a slower build than the requested one is running, or why `auto` is one thread in this page. */
   readonly reason?: string;
 };
 
@@ -97,12 +98,18 @@ async function start(options: WasmOptions): Promise<WasmRuntime> {
     startBuild(settings.simd ? threads : 1, settings.simd, settings.wasmPaths),
   );
   const backend = tf.backend();
-  const runtime = await createRuntime(build, { ...settings, threads });
+  const obstacle = settings.threads === 'auto' ? threadObstacle() : undefined;
+  const reason = build.reason ?? (obstacle === undefined ? undefined : `Using one thread: ${obstacle}`);
+  const runtime = await createRuntime(build, { ...settings, threads }, reason);
   running = { backend, build, settings: { ...settings, threads } };
   return runtimes.share(backend, () => runtime);
 }
 
-async function createRuntime(build: Build, settings: Settings & { readonly threads: number }): Promise<WasmRuntime> {
+async function createRuntime(
+  build: Build,
+  settings: Settings & { readonly threads: number },
+  reason: string | undefined,
+): Promise<WasmRuntime> {
   const { simd, relaxedSimd } = settings;
   const heap = openHeap(settings.limitBytes, build.failure);
   const threads = heap.shared ? settings.threads : 1;
@@ -110,7 +117,7 @@ async function createRuntime(build: Build, settings: Settings & { readonly threa
   const kernels = own ?? stockKernels;
   const unregister = own === undefined ? () => {} : registerTrainingKernels(own);
   const gradients = registerTrainingGradients(own);
-  const { name, reason } = build;
+  const { name } = build;
   return {
     name: 'wasm',
     kernels,
