@@ -16,7 +16,7 @@ import { freeWindow } from './final-window.js';
 export interface LeanMlaanOptions {
   /** Side of the windows over which the input of a chain is averaged first. Default 2. */
   readonly chainPool?: number;
-  /** Maximum number of blocks in a chain. Default 4. */
+  /** Maximum number of blocks in a chain (at least as many as the stages require). Default 4. */
   readonly maximumLength?: number;
   /** `stage`: one set of weights for the chains of a stage. Default `none`. */
   readonly share?: 'none' | 'stage';
