@@ -17,3 +17,14 @@ it('StallWatch notices messages that no answer follows, and no worker without an
   await delay(400);
   expect(stalls).toBe(1);
 });
+
+it('StallWatch counts no time in which the process was stopped', async () => {
+  let stalls = 0;
+  const queue = SharedRing.withCapacity(16);
+  const watch = new StallWatch(queue, 1, () => stalls++);
+  queue.write(Uint8Array.of(1));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1200);
+  await delay(150);
+  expect(stalls).toBe(0);
+  watch.stop();
+});
