@@ -27,6 +27,30 @@ describe('StoredPlanState', () => {
     expect(other.values()).toEqual({ count: 3, best: null });
   });
 
+  it.each([
+    [Number.NaN, 'count is NaN'],
+    [Number.POSITIVE_INFINITY, 'count is Infinity'],
+    [undefined, 'count is undefined'],
+    [() => 1, 'count is a function'],
+    [[1, [2, Number.NaN]], 'count[1][1] is NaN'],
+    [{ best: { epoch: undefined } }, 'count.best.epoch is undefined'],
+    [new Map([['a', 1]]), 'count is a Map'],
+    [new Float32Array(2), 'count is a Float32Array'],
+  ])('rejects %s, which JSON would change', (value, problem) => {
+    const { state } = create();
+    const message = `State value 'count' cannot be stored in checkpoints: ${problem}; allowed: strings, finite numbers`;
+    expect(() => state.set('count', value as never)).toThrow(message);
+    expect(state.get('count')).toBe(0);
+    expect(() => new StoredPlanState([{ name: 'count', initial: value as never }])).toThrow(message);
+  });
+
+  it('accepts whatever JSON restores', () => {
+    const { state } = create();
+    const value = { list: [1, 'a', null, true], nested: { zero: -1.5e-300 }, bare: Object.create(null) };
+    state.set('count', value);
+    expect(JSON.parse(JSON.stringify(state.get('count')))).toEqual(value);
+  });
+
   it('rejects undeclared names, and lists how a saved state differs', () => {
     const { state } = create();
     expect(() => state.get('total')).toThrow(/no state value 'total'; declared: count, best/);

@@ -29,7 +29,7 @@ export interface PlanState {
   tensor(name: string): Parameter;
   /** @throws LocalgradError `misuse` for names not declared as values */
   get(name: string): JsonValue;
-  /** @throws LocalgradError `misuse` for names not declared as values */
+  /** @throws LocalgradError `misuse` for names not declared as values, and for values that JSON cannot represent: NaN, undefined, a Map */
   set(name: string, value: JsonValue): void;
 }
 
@@ -42,6 +42,7 @@ export class StoredPlanState implements PlanState {
   constructor(declarations: readonly StateDeclaration[] = [], tensors: ReadonlyMap<string, Parameter> = new Map()) {
     this.#tensors = tensors;
     this.#values = new Map(declarations.flatMap((one) => ('initial' in one ? [[one.name, one.initial] as const] : [])));
+    for (const [name, value] of this.#values) requireJson(name, value);
   }
 
   tensor(name: string): Parameter {
@@ -54,6 +55,7 @@ export class StoredPlanState implements PlanState {
 
   set(name: string, value: JsonValue): void {
     if (!this.#values.has(name)) this.#unknown('value', name, this.#values);
+    requireJson(name, value);
     this.#values.set(name, value);
   }
 
@@ -87,4 +89,30 @@ export class StoredPlanState implements PlanState {
       { name },
     );
   }
+}
+
+/** @throws LocalgradError `misuse` for a value that a checkpoint would not restore: JSON turns NaN into null */
+function requireJson(name: string, value: unknown): void {
+  const problem = problemOf(value, name);
+  if (problem === undefined) return;
+  throw new LocalgradError(
+    'misuse',
+    `State value '${name}' cannot be stored in checkpoints: ${problem}; allowed: strings, finite numbers, booleans, null, and lists and plain objects of these.`,
+    { name },
+  );
+}
+
+/** What JSON would change in a value; `path` names it. */
+function problemOf(value: unknown, path: string): string | undefined {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined;
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : `${path} is ${value}`;
+  if (Array.isArray(value)) return firstOf(value.map((one, index) => problemOf(one, `${path}[${index}]`)));
+  if (typeof value !== 'object') return `${path} is ${value === undefined ? 'undefined' : `a ${typeof value}`}`;
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return `${path} is a ${value.constructor.name}`;
+  return firstOf(Object.entries(value).map(([key, one]) => problemOf(one, `${path}.${key}`)));
+}
+
+function firstOf(problems: readonly (string | undefined)[]): string | undefined {
+  return problems.find((problem) => problem !== undefined);
 }

@@ -1,9 +1,11 @@
 import {
   type Clock,
+  callOwn,
   faultOfMembers,
   LocalgradError,
   memberOf,
   type Optimizer,
+  ownError,
   type Parameter,
   type ParameterGradient,
   requireSynchronous,
@@ -38,22 +40,32 @@ export function moveAveragesAfterUpdate(
   moveAverages(compiled.averages.filter(({ head, when }) => when === 'afterUpdate' && active.has(head)));
 }
 
-/** @throws LocalgradError `misuse` for asynchronous hooks */
+/** @throws LocalgradError `misuse` for asynchronous hooks, and for what a hook throws by mistake */
 export function runHooks({ parameters, state, plan }: CompiledPlan, clock: Clock): void {
   for (const hook of plan.hooks) {
     tf.tidy(() => {
-      requireSynchronous(hook.afterStep({ clock, parameters, state }), `Hook '${hook.name}' of '${plan.method}'`);
+      const what = `Hook '${hook.name}' of '${plan.method}'`;
+      const result = callOwn(what, () => hook.afterStep({ clock, parameters, state }));
+      requireSynchronous(result, what);
     });
   }
 }
 
-/** Updates the weights. @throws LocalgradError `misuse` for an asynchronous optimizer */
+/** Updates the weights. @throws LocalgradError `misuse` for an asynchronous optimizer, and for its mistakes */
 export function updateWeights(
   optimizer: Optimizer,
   gradients: readonly ParameterGradient[],
   context: UpdateContext,
 ): void {
-  requireSynchronous(optimizer.update(gradients, context), `Method 'update' of ${optimizerName(optimizer)}`);
+  const what = `Method 'update' of ${optimizerName(optimizer)}`;
+  let result: unknown;
+  try {
+    result = optimizer.update(gradients, context);
+  } catch (error) {
+    // Other errors may be those of the backend, which explain themselves.
+    throw error instanceof TypeError || error instanceof ReferenceError ? ownError(what, error) : error;
+  }
+  requireSynchronous(result, what);
 }
 
 /** @throws LocalgradError `misuse` unless `state` of an optimizer returns a map, which checkpoints store */

@@ -46,4 +46,24 @@ describe('optimizers, schedules, weights and phases', () => {
     expect(phased(fail)).toThrow(/^Plan of 'greedy': phaseAt/);
     expect(phased(() => undefined as never)).toThrow('phaseAt returned undefined at step 0; its phases are all.');
   });
+
+  it('reports what a hook, a replacement of blocks or an update throws, with the line', () => {
+    const mistake = () => {
+      throw new TypeError('not yet');
+    };
+    const run = (change: (plan: TrainingPlan) => TrainingPlan, optimizer = sgd({ learningRate: 0.1 })) =>
+      createTrainStep({ compiled: compileFour(change).compiled, optimizer }).run(randomBatch(1), startOfTraining);
+    const hooked = () => run((plan) => ({ ...plan, hooks: [{ name: 'decay', afterStep: fail }] }));
+    expect(hooked).toThrow(place);
+    expect(hooked).toThrow(/^Hook 'decay' of 'greedy' failed/);
+    const rewritten = () => run((plan) => ({ ...plan, rewriteBlock: fail }));
+    expect(rewritten).toThrow(place);
+    expect(rewritten).toThrow(/^Plan of 'greedy': rewriteBlock failed/);
+    const optimizer = { ...sgd({ learningRate: 0.1 }), config: { optimizer: 'mine', learningRate: 0.1 } };
+    const updated = () => run((plan) => plan, { ...optimizer, update: mistake });
+    expect(updated).toThrow(place);
+    expect(updated).toThrow(/^Method 'update' of optimizer 'mine' failed/);
+    // The backend's own errors are passed on.
+    expect(() => run((plan) => plan, { ...optimizer, update: fail })).toThrow(/^not yet$/);
+  });
 });

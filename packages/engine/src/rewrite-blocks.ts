@@ -1,5 +1,6 @@
 import {
   type Block,
+  callOwn,
   formatShape,
   LocalgradError,
   type Network,
@@ -15,7 +16,8 @@ export function rewriteBlocks({ modules }: Network, plan: TrainingPlan): (readon
   return modules.map(({ index: module, blocks }) => {
     if (plan.rewriteBlock === undefined) return blocks;
     return blocks.map((block, index) => {
-      const replacement = plan.rewriteBlock?.(block, { module, index }) ?? block;
+      const what = `Plan of '${plan.method}': rewriteBlock`;
+      const replacement = callOwn(what, () => plan.rewriteBlock?.(block, { module, index })) ?? block;
       checkReplacement(plan, block, replacement, module);
       return replacement;
     });

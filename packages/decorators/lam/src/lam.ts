@@ -121,7 +121,7 @@ function chooseObjectives(
 
 /** Rejects common chains around heads that have weights in common. */
 function checkSharing(
-  { decorator, method }: DecoratorName,
+  { decorator }: DecoratorName,
   id: string,
   inner: SharedWeightsReference | undefined,
   { share }: LamSettings,
@@ -129,7 +129,7 @@ function checkSharing(
   if (share === 'none' || inner === undefined) return;
   throw new LocalgradError(
     'invalid-option',
-    `${decorator}: option 'share' is '${share}', but the heads of '${method}' already share weights ('${inner.key}' in loss '${id}'); allowed: none.`,
+    `${decorator}: option 'share' is '${share}', but the heads that it wraps already share weights ('${inner.key}' in loss '${id}'); allowed: none.`,
     { share, id, key: inner.key },
   );
 }

@@ -71,7 +71,7 @@ describe('heads that share weights', () => {
 
   it('cannot have common chains as well', () => {
     expect(() => compile(lam(tied, { share: 'stage' }))).toThrow(
-      "lam: option 'share' is 'stage', but the heads of 'lam(tied)' already share weights ('common' in loss 'module0'); allowed: none.",
+      "lam: option 'share' is 'stage', but the heads that it wraps already share weights ('common' in loss 'module0'); allowed: none.",
     );
   });
 });

@@ -79,7 +79,7 @@ export function costChart(points: readonly CostPoint[], { title, x, y, front }: 
       },
       {
         data: { values: values.filter(({ low }) => low !== null) },
-        mark: { type: 'rule', strokeWidth: 1.25, opacity: 0.6 },
+        mark: { type: 'rule', strokeWidth: 1.25, opacity: 0.6, clip: true },
         encoding: { x: xChannel, y: { ...yChannel, field: 'low' }, y2: { field: 'high' }, color: color },
       },
       {
