@@ -83,9 +83,12 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
+/** Start of an absolute path of Windows, which elsewhere would be taken for a URL. */
+const drive = /^[A-Za-z]:[\\/]/;
+
 function locate(name: string, project: string, label: string): string {
   const where = { name, project };
-  if (name.startsWith('.') || isAbsolute(name)) {
+  if (name.startsWith('.') || isAbsolute(name) || drive.test(name)) {
     const file = resolve(project, name);
     if (isFolder(file)) {
       const message = `'${name}' is a folder; a file is required, e.g. '${name.replace(/\/$/, '')}/index.mjs'.`;

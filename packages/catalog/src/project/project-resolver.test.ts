@@ -117,6 +117,7 @@ describe('projectResolver', () => {
       "'./photos' is a folder; a file is required, e.g. './photos/index.mjs'.",
     ],
     [{ optimizer: './absent.mjs' }, 'missing-dependency', "There is no file './absent.mjs' in "],
+    [{ optimizer: 'C:/absent.mjs' }, 'missing-dependency', "There is no file 'C:/absent.mjs' in "],
     [{ method: 'acme-closed' }, 'missing-dependency', 'cannot be resolved'],
     [
       { method: 'acme-empty' },
