@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { crc32 } from 'node:zlib';
-import { LocalgradError } from '@localgrad/core';
+import { crc32, LocalgradError } from '@localgrad/core';
 import { readBytesIfThere, writeWhole } from '@localgrad/runs';
 import { isBenchmarkCsv, isBenchmarkJson } from './csv.js';
 

@@ -96,6 +96,15 @@ describe('parseExpression', () => {
     ]);
   });
 
+  it.each(['C:\\work\\own.mjs', 'c:/work/own.mjs', 'D:\\'])('takes a path with a drive, %s, for a name', (path) => {
+    expect(parseExpression(path)).toEqual({ name: path, options: {} });
+    expect(parseExpression(`${path}(width: 8)`)).toEqual({ name: path, options: { width: 8 } });
+    const inner = parseExpression(path);
+    expect(parseExpression(formatExpression({ name: 'mlm', of: inner, options: {} })).of).toEqual(inner);
+    // An option of one letter whose value is a path.
+    expect(parseExpression('own(c:/work)').options).toEqual({ c: '/work' });
+  });
+
   it('names the kind of thing that the expression stands for', () => {
     expect(() => parseExpression('resnet32(', 'backbone')).toThrow(
       "Backbone 'resnet32(', column 10: expected a backbone name, found the end.",

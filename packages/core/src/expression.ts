@@ -29,7 +29,7 @@ const maximumDepth = 32;
 /**
  * Parses `name`, `name(option: value, …)` and `name(method, option: value, …)`. Values are words, numbers, `true`, `false`,
  * lists (`[1, [2, 3]]`), options (`(match: *.bias, weightDecay: 0)`) and quoted strings; names may be quoted too:
- * `mlm("./my methods/own.mjs")`.
+ * `mlm("./my methods/own.mjs")`. A path with a drive of Windows needs quotes only within parentheses: `C:\own.mjs`.
  *
  * @param kind kind of thing that the expression names, for messages: `method`, `backbone`
  * @throws LocalgradError `invalid-option` with the column
@@ -203,7 +203,7 @@ function capitalized(text: string): string {
 
 /** Ends with tokens of kind `end`, as many as are asked for. */
 function* tokenize(text: string): Generator<Token, Token> {
-  for (const match of text.matchAll(/[(),:[\]]|"((?:[^"\\]|\\.)*)"|"|[^\s(),:[\]"]+/gs)) {
+  for (const match of text.matchAll(/^[A-Za-z]:[\\/][^\s(),:[\]"]*|[(),:[\]]|"((?:[^"\\]|\\.)*)"|"|[^\s(),:[\]"]+/gs)) {
     const [source, content] = match;
     const column = match.index + 1;
     if (content !== undefined) yield { kind: 'string', text: content.replace(/\\(["\\])/g, '$1'), source, column };

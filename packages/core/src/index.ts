@@ -24,6 +24,7 @@ export { callOwn, errorCodeOf, locatedMessageOf, messageOf, ownError } from './c
 export { at, get, requireSynchronous } from './checked.js';
 export { type Clock, clockAt, endOfTraining, startOfTraining } from './clock.js';
 export { type ComposedDecorator, composedDecorator, type DecoratorName, decoratedName } from './composed-decorator.js';
+export { crc32 } from './crc32.js';
 export {
   closestFirst,
   type ErrorCode,

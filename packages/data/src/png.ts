@@ -1,4 +1,4 @@
-import { LocalgradError } from '@localgrad/core';
+import { crc32, LocalgradError } from '@localgrad/core';
 
 /** An image of bytes, channels last. */
 export interface ByteImage {
@@ -64,16 +64,4 @@ function chunk(type: string, content: Uint8Array): Uint8Array {
   result.set(content, 8);
   view.setUint32(8 + content.length, crc32(result.subarray(4, 8 + content.length)));
   return result;
-}
-
-const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
-  return value;
-});
-
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (crcTable[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
 }

@@ -113,9 +113,12 @@ function entryOf(folder: string): string | undefined {
   }
 }
 
+/** Start of an absolute path of Windows, which elsewhere would be taken for a URL. */
+const drive = /^[A-Za-z]:[\\/]/;
+
 function locate(name: string, project: string, label: string): string {
   const where = { name, project };
-  if (name.startsWith('.') || isAbsolute(name)) {
+  if (name.startsWith('.') || isAbsolute(name) || drive.test(name)) {
     const file = resolve(project, name);
     if (isFolder(file)) {
       const example = `${name.replace(/\/$/, '')}/${entryOf(file) ?? 'index.mjs'}`;

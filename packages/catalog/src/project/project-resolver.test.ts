@@ -124,6 +124,7 @@ describe('projectResolver', () => {
     [{ method: './unbuilt' }, 'invalid-option', "a file is required, e.g. './unbuilt/dist/index.js'."],
     [{ method: './foreign' }, 'invalid-option', "a file is required, e.g. './foreign/index.mjs'."],
     [{ optimizer: './absent.mjs' }, 'missing-dependency', "There is no file './absent.mjs' in "],
+    [{ optimizer: 'C:/absent.mjs' }, 'missing-dependency', "There is no file 'C:/absent.mjs' in "],
     [{ method: 'acme-closed' }, 'missing-dependency', 'cannot be resolved'],
     [
       { method: 'acme-empty' },

@@ -1,8 +1,12 @@
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { crc32 } from 'node:zlib';
+import * as zlib from 'node:zlib';
+import { crc32 } from '@localgrad/core';
 import { ConnectionLost } from './link-error.js';
 import { Turnstile } from './turnstile.js';
+
+// That of zlib is ten times faster. Node.js 21 to 22.1 have none.
+const checksumOf: (bytes: Uint8Array) => number = zlib.crc32 ?? crc32;
 
 /** In front of each message: its length and its CRC-32. */
 const headerBytes = 8;
@@ -78,7 +82,7 @@ export class Connection {
       const length = view.getUint32(0, true);
       if (length > this.largest) throw this.#lose('it sent something that is not a message of localgrad');
       const message = await this.#read(length);
-      if (crc32(message) !== view.getUint32(4, true)) throw this.#lose('a message from it arrived damaged');
+      if (checksumOf(message) !== view.getUint32(4, true)) throw this.#lose('a message from it arrived damaged');
       if (length > 0) return message;
     }
   }
@@ -127,7 +131,7 @@ export class Connection {
     if (this.#lost !== undefined) throw this.#lost;
     const header = new DataView(new ArrayBuffer(headerBytes));
     header.setUint32(0, message.length, true);
-    header.setUint32(4, crc32(message), true);
+    header.setUint32(4, checksumOf(message), true);
     this.#stream.cork();
     const isAccepted = this.#stream.write(new Uint8Array(header.buffer));
     const isWhole = message.length === 0 ? isAccepted : this.#stream.write(message);
