@@ -63,7 +63,7 @@ export class RecordedSteps<Input extends StepBatches> {
     if (recorder === undefined) return this.#setting.run(input, undefined);
     const step = this.#stepOf(input, recorder);
     this.#current = step;
-    // Weights with different factors on the learning rate would be updated as one, and could not be told apart later.
+    // Weights with different factors on the learning rate would be updated as one, and could not be distinguished later.
     const isIndistinct = this.#setting.now.learningRate === 0 && step.status.mode === 'tracing';
     if (isIndistinct) return this.#setting.run(input, undefined);
     return unpackResult(step.run(packBatches(input.batches)));

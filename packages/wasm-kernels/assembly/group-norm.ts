@@ -26,6 +26,7 @@ export function groupNorm(
   x: usize, y: usize, scale: usize, shift: usize, mean: usize, variance: usize, sums: usize, affine: usize,
   start: i32, end: i32, positions: i32, channels: i32, groups: i32, epsilon: f64,
 ): void {
+  const size = channels / groups;
   for (let n = start; n < end; n++) {
     const row = n * positions;
     const origin = x + ((<usize>(row * channels)) << 2);
@@ -35,7 +36,7 @@ export function groupNorm(
     batchStatistics(x, origin, ownSums, row, row + positions, channels);
     for (let group = 0; group < groups; group++) {
       const at = n * groups + group;
-      normalizeGroup(origin, ownSums, scale, shift, mean, variance, at, scales, shifts, group, positions, channels, channels / groups, epsilon);
+      normalizeGroup(origin, ownSums, scale, shift, mean, variance, at, scales, shifts, group, positions, channels, size, epsilon);
     }
     batchNormApply(x, 0, y, row, row + positions, channels, scales, shifts, 0);
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, realpath } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { dirname, join, relative, resolve, sep, win32 } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** A package or file outside of localgrad that a run uses. */
@@ -16,19 +16,17 @@ export interface ExternalModule {
 }
 
 /**
- * Describes a package or file.
- *
- * @param url its resolved location
- * @param paths rules for paths; default: those of this system
+ * Whether a name is a path, not a package: it starts with a dot, a slash of either kind, or a drive of Windows, `C:/own.mjs`, on every
+ * system, since elsewhere that would be taken for a URL.
  */
-export async function describeModule(
-  name: string,
-  url: string,
-  paths: Pick<typeof import('node:path'), 'isAbsolute'> = { isAbsolute },
-): Promise<ExternalModule> {
+export function isPath(name: string): boolean {
+  return name.startsWith('.') || win32.isAbsolute(name);
+}
+
+/** Describes a package or file. @param url its resolved location */
+export async function describeModule(name: string, url: string): Promise<ExternalModule> {
   const entry = await realpath(fileURLToPath(url));
-  // On Windows absolute paths start with a drive, `C:/own.mjs`, whose slashes may be of either kind.
-  if (name.startsWith('.') || paths.isAbsolute(name)) {
+  if (isPath(name)) {
     return { name, kind: 'file', version: null, hash: await hashOfFiles(dirname(entry), await importedFiles(entry)) };
   }
   const { root, manifest } = await packageOf(entry);

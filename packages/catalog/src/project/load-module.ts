@@ -3,7 +3,7 @@ import { isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { errorCodeOf, LocalgradError, locatedMessageOf, messageOf } from '@localgrad/core';
 import { resolve as resolveImport } from 'import-meta-resolve';
-import { describeModule, type ExternalModule } from './external-module.js';
+import { describeModule, type ExternalModule, isPath } from './external-module.js';
 
 /** The exports of a package or file of a project, and its identity. */
 export interface LoadedModule {
@@ -113,12 +113,9 @@ function entryOf(folder: string): string | undefined {
   }
 }
 
-/** Start of an absolute path of Windows, which elsewhere would be taken for a URL. */
-const drive = /^[A-Za-z]:[\\/]/;
-
 function locate(name: string, project: string, label: string): string {
   const where = { name, project };
-  if (name.startsWith('.') || isAbsolute(name) || drive.test(name)) {
+  if (isPath(name)) {
     const file = resolve(project, name);
     if (isFolder(file)) {
       const example = `${name.replace(/\/$/, '')}/${entryOf(file) ?? 'index.mjs'}`;

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, win32 } from 'node:path';
+import { dirname, join } from 'node:path';
 import { clockAt } from '@localgrad/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { standardCatalog } from '../standard-catalog.js';
@@ -253,7 +253,7 @@ describe('describeModule', () => {
     await write('drive.mjs', 'export default () => {};');
     const url = `file://${join(project, 'drive.mjs')}`;
     for (const name of ['C:\\work\\drive.mjs', 'C:/work/drive.mjs', '\\\\server\\share\\drive.mjs'])
-      expect(await describeModule(name, url, win32)).toMatchObject({ name, kind: 'file', version: null });
+      expect(await describeModule(name, url)).toMatchObject({ name, kind: 'file', version: null });
   });
 
   const describeFile = (name: string) => describeModule(`./${name}`, `file://${join(project, name)}`);

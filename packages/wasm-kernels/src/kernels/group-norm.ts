@@ -27,7 +27,7 @@ export function groupNorm(
   const output = heap.allocate<Tensor4D>(x.shape);
   const mean = heap.allocate<Tensor2D>([x.shape[0], groups]);
   const variance = heap.allocate<Tensor2D>([x.shape[0], groups]);
-  scratch(bytes + bytes / 2, (sums) => {
+  scratch(1.5 * bytes, (sums) => {
     const pointers = [x, output, scale, shift, mean, variance].map((tensor) => heap.pointer(tensor));
     pool.runEvenly('groupNorm', images, [...pointers, sums, sums + bytes], rest);
   });
@@ -48,7 +48,7 @@ export function groupNormGradient(context: KernelContext, request: GroupNormGrad
   const dx = heap.shares(dy) ? heap.allocate<Tensor4D>(x.shape) : dy;
   const dScale = heap.allocate<Tensor1D>([channels]);
   const dShift = heap.allocate<Tensor1D>([channels]);
-  scratch(bytes + 0.75 * bytes, (sums) => {
+  scratch(1.75 * bytes, (sums) => {
     const tensors = [dy, x, dx, scale, statistics.mean, statistics.variance];
     const pointers = tensors.map((tensor) => heap.pointer(tensor));
     pool.runEvenly('groupNormGradient', images, [...pointers, sums, sums + bytes], rest);
